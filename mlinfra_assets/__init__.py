@@ -1,0 +1,1 @@
+"""The mlinfra code location: what a team declares, and the machinery that turns it into assets."""

@@ -1,0 +1,64 @@
+"""What things are called: asset keys as paths, which are also the lake's table names, and stream names.
+
+Imports nothing, so that a sensor can name an asset without loading it.
+"""
+
+from __future__ import annotations
+
+RAW, PROCESSED, CURATED, FEATURES = "raw", "processed", "curated", "features"
+ONLINE, TRAINING, MODELS, FEEDBACK, AUDIT = "online", "training", "models", "feedback", "audit"
+STREAMS, LANDING = "streams", "landing"
+ZONES = (RAW, PROCESSED, CURATED, FEATURES, ONLINE, TRAINING, MODELS, FEEDBACK, AUDIT)
+
+PREDICTIONS = "predictions"
+OUTCOMES = "outcomes"
+
+
+def table(*path: str) -> str:
+    """The lake's name of an asset's table: its key, joined by slashes."""
+    return "/".join(path)
+
+
+def raw(source: str) -> tuple[str, str]:
+    """Key of a source's raw table."""
+    return (RAW, source)
+
+
+def processed(source: str) -> tuple[str, str]:
+    """Key of a source's table of valid, typed records."""
+    return (PROCESSED, source)
+
+
+def quarantine(source: str) -> tuple[str, str]:
+    """Key of a source's quarantined records."""
+    return (PROCESSED, f"{source}_quarantine")
+
+
+def releases(source: str) -> tuple[str, str]:
+    """Key of the decisions to let quarantined records of a source in."""
+    return (RAW, f"{source}_releases")
+
+
+def features(view: str) -> tuple[str, str]:
+    """Key of a feature view's daily snapshots."""
+    return (FEATURES, view)
+
+
+def online(name: str) -> tuple[str, str]:
+    """Key of what Redis holds of a feature view or a model."""
+    return (ONLINE, name)
+
+
+def training(model: str) -> tuple[str, str]:
+    """Key of a model's training set."""
+    return (TRAINING, model)
+
+
+def model(name: str) -> tuple[str, str]:
+    """Key of a model's versions."""
+    return (MODELS, name)
+
+
+def promotions(name: str) -> tuple[str, str]:
+    """Key of the record of which version of a model was in production from when."""
+    return (MODELS, f"{name}_promotions")

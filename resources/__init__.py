@@ -1,0 +1,1 @@
+"""Dagster's view of the outside: one thin configurable resource a system."""

@@ -1,0 +1,1 @@
+"""What notices that something has to run: new offsets, new files, missing pushes."""
