@@ -62,3 +62,15 @@ def model(name: str) -> tuple[str, str]:
 def promotions(name: str) -> tuple[str, str]:
     """Key of the record of which version of a model was in production from when."""
     return (MODELS, f"{name}_promotions")
+
+
+EVENT_TIME = "_event_time"
+KNOWN_AT = "_known_at"
+ASSUMED = "_known_at_assumed"
+PARTITION = "_partition"
+OFFSET = "_offset"
+ROW = "_row"
+RELEASE = "_release"
+CONTRACT = "_contract_version"
+COORDINATES = (EVENT_TIME, KNOWN_AT, ASSUMED, PARTITION, OFFSET, ROW, RELEASE, CONTRACT)
+"""The columns that every processed row carries beside its contract's: when, known when, and from where."""

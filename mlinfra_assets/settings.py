@@ -34,7 +34,7 @@ class Settings:
         api_keys: `name:sha256-of-key:scope+scope`, comma separated. Empty: no key is asked for, loopback only.
         max_payload_bytes: A larger message is kept in raw and quarantined.
         stream_retention_hours: How long the embedded stream keeps what raw already holds.
-        redis_maxmemory: Memory limit of the embedded Redis, as Redis writes it. Past it writes fail, nothing is evicted.
+        redis_maxmemory: Memory limit of the embedded Redis, as Redis writes it. Past it writes fail; none is evicted.
     """
 
     home: Path = Path(".mlinfra")
@@ -54,7 +54,7 @@ class Settings:
         """Read the settings from the environment (`os.environ` unless given).
 
         Raises:
-            InvalidInputError: A variable does not hold a value of its kind, or has our prefix and no such setting exists.
+            InvalidInputError: A variable does not hold a value of its kind.
         """
         environment = os.environ if environment is None else environment
         known = {PREFIX + f.name.upper(): f for f in fields(cls)}
