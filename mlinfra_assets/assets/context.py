@@ -1,0 +1,59 @@
+"""What every asset tells Dagster in the same way: who ran, what a table holds, what its columns are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+import polars as pl
+import pyarrow as pa
+
+from mlinfra_assets.code_version import code_version
+from mlinfra_assets.lake.provenance import Provenance
+from mlinfra_assets.lake.table import LakeTable
+from mlinfra_assets.positions import Positions
+
+OWNER = "team:ml-platform"
+
+
+def provenance(context: dg.AssetExecutionContext, inputs: Mapping[str, int] | None = None) -> Provenance:
+    """Provenance of the run at hand."""
+    return Provenance(run_id=context.run_id, code_version=code_version(), inputs=dict(inputs or {}))
+
+
+def column_schema(
+    schema: pl.Schema | pa.Schema, descriptions: Mapping[str, str] | None = None
+) -> dict[str, dg.TableSchema]:
+    """The `dagster/column_schema` metadata of a table."""
+    described = descriptions or {}
+    names = list(schema.names) if isinstance(schema, pa.Schema) else list(schema.names())
+    types = [str(t) for t in schema.types] if isinstance(schema, pa.Schema) else [str(t) for t in schema.dtypes()]
+    columns = [
+        dg.TableColumn(name=name, type=kind, description=described.get(name))
+        for name, kind in zip(names, types, strict=True)
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns=columns)}
+
+
+def table_metadata(table: LakeTable, added: int | None = None) -> dict[str, dg.MetadataValue]:
+    """Row count, Delta version and address of a table as it is now."""
+    metadata: dict[str, dg.MetadataValue] = {
+        "dagster/row_count": dg.MetadataValue.int(table.count()),
+        "dagster/uri": dg.MetadataValue.text(table.uri),
+        "delta_version": dg.MetadataValue.int(table.version()),
+    }
+    if added is not None:
+        metadata["rows_added"] = dg.MetadataValue.int(added)
+    return metadata
+
+
+def positions_metadata(positions: Mapping[str, Positions]) -> dg.MetadataValue:
+    """A watermark, as metadata."""
+    return dg.MetadataValue.json({source: p.to_dict() for source, p in sorted(positions.items())})
+
+
+def markdown_table(headings: tuple[str, ...], rows: list[tuple[object, ...]]) -> dg.MetadataValue:
+    """A small table for the UI."""
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines))

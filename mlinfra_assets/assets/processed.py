@@ -1,0 +1,156 @@
+"""processed/: what a source's contract accepts, typed, and beside it what it does not, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from mlinfra_assets import names
+from mlinfra_assets.assets.context import (
+    column_schema,
+    markdown_table,
+    positions_metadata,
+    provenance,
+    table_metadata,
+)
+from mlinfra_assets.contracts.quarantine import QUARANTINE_SCHEMA
+from mlinfra_assets.contracts.source import Source
+from mlinfra_assets.contracts.validate import BatchReport
+from mlinfra_assets.ingest.processed import Validated, validate_source
+from mlinfra_assets.lake.table import LakeTable
+from mlinfra_assets.settings import Settings
+from resources.lake import LakeResource
+
+CHECK = "contract"
+COORDINATE_DESCRIPTIONS = {
+    names.EVENT_TIME: "When it happened (UTC), from the payload.",
+    names.KNOWN_AT: "When the platform could first have used it (UTC).",
+    names.ASSUMED: "Whether the known-at time is assumed: history from before the platform ran.",
+    names.PARTITION: "Partition of the record in its source.",
+    names.OFFSET: "Offset of the record in its partition, or the number of its batch.",
+    names.ROW: "Number of the record in its batch; 0 for a stream.",
+    names.RELEASE: "Number of the release that let the record in from quarantine; null for all others.",
+    names.CONTRACT: "Fingerprint of the contract that the record was validated with.",
+}
+QUARANTINE_DESCRIPTIONS = {
+    "reasons": "Every rule that the record breaks: field, rule, value, message.",
+    "record": "The decoded record as JSON text, at most 4,096 characters; null if it cannot be decoded.",
+}
+
+
+class ProcessedConfig(dg.Config):
+    """A decision that an operator takes at launch.
+
+    Attributes:
+        accept_batch: Write a batch although it breaks the contract's batch rules.
+    """
+
+    accept_batch: bool = False
+
+
+def processed_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
+    """The processed and quarantine tables of a source, behind one blocking check."""
+    processed, quarantine = dg.AssetKey(names.processed(source.name)), dg.AssetKey(names.quarantine(source.name))
+    contract = source.contract
+    described = {**{f.name: f.description for f in contract.fields}, **COORDINATE_DESCRIPTIONS}
+    common = {
+        "deps": [dg.AssetKey(names.raw(source.name))],
+        "group_name": names.PROCESSED,
+        "kinds": {"deltalake", "pandera"},
+        "owners": list(source.needs.owners),
+        "tags": dict(source.needs.tags),
+    }
+
+    @dg.multi_asset(
+        name=f"processed_{source.name}",
+        specs=[
+            dg.AssetSpec(
+                processed,
+                description=f"{contract.description}\n\nTyped by contract `{contract.name}` {contract.version}; times "
+                f"in UTC (the source's are {contract.timezone}).",
+                metadata=column_schema(contract.polars_schema(), described),
+                freshness_policy=source.needs.freshness_policy(),
+                **common,
+            ),
+            dg.AssetSpec(
+                quarantine,
+                description=f"Records of `{source.name}` that break its contract, with every reason and their "
+                f"position. `mlinfra quarantine list|show|release` is the way back.",
+                metadata=column_schema(QUARANTINE_SCHEMA, {**COORDINATE_DESCRIPTIONS, **QUARANTINE_DESCRIPTIONS}),
+                **common,
+            ),
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                CHECK,
+                asset=processed,
+                blocking=True,
+                description="The batch passes the contract's batch rules; one that does not is not written.",
+            )
+        ],
+    )
+    def validated(
+        context: dg.AssetExecutionContext, config: ProcessedConfig, lake: LakeResource
+    ) -> Iterator[dg.MaterializeResult]:
+        result = validate_source(
+            lake.open(),
+            source,
+            provenance(context),
+            max_payload_bytes=settings.max_payload_bytes,
+            accept_batch=config.accept_batch,
+        )
+        tables = lake.open()
+        yield _materialized(tables.table(names.table(*names.quarantine(source.name))), quarantine, source, result)
+        yield _materialized(
+            tables.table(names.table(*names.processed(source.name))), processed, source, result, _check(result)
+        )
+
+    return validated
+
+
+def _materialized(
+    table: LakeTable, key: dg.AssetKey, source: Source, result: Validated, check: dg.AssetCheckResult | None = None
+) -> dg.MaterializeResult:
+    added = result.quarantined if key.path[-1].endswith("_quarantine") else result.valid
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={
+            **table_metadata(table, added),
+            "positions": positions_metadata({source.name: result.positions}),
+            "reasons": markdown_table(("reason", "records"), list(result.reasons.items())),
+        },
+        data_version=dg.DataVersion(result.positions.to_json()),
+        check_results=[] if check is None else [check],
+    )
+
+
+def _check(result: Validated) -> dg.AssetCheckResult:
+    report = result.held
+    rules = [c for r in [*result.reports, *([report] if report else [])] for c in r.checks]
+    evidence: dict[str, dg.MetadataValue] = {
+        "rules": markdown_table(
+            ("rule", "passed", "severity", "value", "message"),
+            [(c.name, "yes" if c.passed else "NO", c.severity, c.value, c.message) for c in rules],
+        ),
+        "ambiguous_times": dg.MetadataValue.int(sum(r.ambiguous_times for r in result.reports)),
+    }
+    if report is not None:
+        evidence["held"] = markdown_table(("reason", "records"), list(report.reasons.items()))
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=report is None,
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata=evidence,
+        description=None if report is None else held_message(report),
+    )
+
+
+def held_message(report: BatchReport) -> str:
+    """Why a batch is held, and what to do about it."""
+    broken = "; ".join(c.message for c in report.checks if not c.passed and c.severity == "error")
+    return (
+        f"the batch of {report.records} records is held, nothing of it was written: {broken}. Correct the producer or "
+        "the contract and run again, or launch this asset with `accept_batch: true` to let it in as it is."
+    )
+

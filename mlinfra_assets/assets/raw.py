@@ -1,0 +1,106 @@
+"""raw/: what arrived, as it arrived. One asset a source, append-only, generated from the source's declaration."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from mlinfra_assets import names
+from mlinfra_assets.assets.context import column_schema, positions_metadata, provenance, table_metadata
+from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
+from mlinfra_assets.ingest.raw import RAW_SCHEMA, Landed, land_files, land_stream
+from mlinfra_assets.settings import Settings
+from resources.clock import ClockResource
+from resources.lake import LakeResource
+from resources.redis import StreamResource
+
+DESCRIPTIONS = {
+    "source": "The source's name.",
+    "partition": "Partition of the stream; 0 for files.",
+    "offset": "Where the record stands in its partition; the batch number of a file.",
+    "event_time": "When it happened, if the transport itself says so.",
+    "known_at": "When the platform could first have used it: the stream's append time, a file's landing time (UTC).",
+    "landed_at": "When this row was written (UTC).",
+    "batch_id": "The run that wrote it.",
+    "contract_version": "Fingerprint of the contract that was in force.",
+    "content_hash": "BLAKE2b-128 of the payload.",
+    "key": "The message's key, or the file's name.",
+    "headers": "The message's headers.",
+    "payload": "The bytes, as received.",
+}
+
+
+def upstream_key(source: Source) -> tuple[str, str]:
+    """Key of what a source reads from: a stream, or a landing folder."""
+    if isinstance(source.ingest, StreamIngest):
+        return (names.STREAMS, source.ingest.topic)
+    return (names.LANDING, source.name)
+
+
+def upstream_spec(source: Source, deps: list[dg.AssetKey]) -> dg.AssetSpec:
+    """What lies outside the platform: the stream or the folder, with what feeds it where the platform itself does."""
+    stream = isinstance(source.ingest, StreamIngest)
+    return dg.AssetSpec(
+        upstream_key(source),
+        deps=deps,
+        group_name="outside",
+        kinds={"redis"} if stream else {"file"},
+        owners=list(source.needs.owners),
+        description=f"{'The stream' if stream else 'The landing folder'} that `{source.name}` comes in by.",
+        metadata=column_schema(RAW_SCHEMA, DESCRIPTIONS),
+    )
+
+
+def raw_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
+    """The raw table of a source."""
+    common = {
+        "key": list(names.raw(source.name)),
+        "deps": [dg.AssetKey(upstream_key(source))],
+        "group_name": names.RAW,
+        "kinds": {"deltalake", "polars"},
+        "owners": list(source.needs.owners),
+        "tags": dict(source.needs.tags),
+        "description": f"Every {'message' if isinstance(source.ingest, StreamIngest) else 'file'} of "
+        f"`{source.name}` as it arrived: the original bytes, when and where from. Append-only; each commit holds the "
+        f"rows and the offsets that they end at.\n\n{source.contract.description}",
+        "metadata": column_schema(RAW_SCHEMA, DESCRIPTIONS),
+        "freshness_policy": source.needs.freshness_policy(),
+    }
+    return _from_stream(source, common) if isinstance(source.ingest, StreamIngest) else _from_files(
+        source, settings, common
+    )
+
+
+def _from_stream(source: Source, common: dict) -> dg.AssetsDefinition:
+    @dg.asset(**common)
+    def raw(
+        context: dg.AssetExecutionContext, lake: LakeResource, streams: StreamResource, clock: ClockResource
+    ) -> dg.MaterializeResult:
+        landed = land_stream(lake.open(), streams.open(), source, provenance(context), clock.now())
+        return _result(lake, source, landed)
+
+    return raw
+
+
+def _from_files(source: Source, settings: Settings, common: dict) -> dg.AssetsDefinition:
+    assert isinstance(source.ingest, FilesIngest)  # noqa: S101 - the caller chose by this very type
+    folder = settings.landing / source.name
+
+    @dg.asset(**common)
+    def raw(context: dg.AssetExecutionContext, lake: LakeResource, clock: ClockResource) -> dg.MaterializeResult:
+        landed = land_files(lake.open(), str(folder), source, provenance(context), clock.now())
+        return _result(lake, source, landed)
+
+    return raw
+
+
+def _result(lake: LakeResource, source: Source, landed: Landed) -> dg.MaterializeResult:
+    table = lake.open().table(names.table(*names.raw(source.name)))
+    return dg.MaterializeResult(
+        metadata={
+            **table_metadata(table, landed.records),
+            "payload_bytes_added": landed.payload_bytes,
+            "commits": landed.commits,
+            "positions": positions_metadata({source.name: landed.positions}),
+        },
+        data_version=dg.DataVersion(landed.positions.to_json()),
+    )

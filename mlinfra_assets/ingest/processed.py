@@ -1,0 +1,222 @@
+"""From raw to processed: the contract decides which records are valid, which are quarantined, and whether a batch passes.
+
+A batch becomes visible only after its checks: one that breaks the contract's batch rules is not written at all, and
+stays the next batch until the contract or the decision about it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from mlinfra_assets import names
+from mlinfra_assets.contracts.quarantine import QUARANTINE_SCHEMA, RELEASES_SCHEMA
+from mlinfra_assets.contracts.source import FilesIngest, Source
+from mlinfra_assets.contracts.validate import BatchReport, Processed, process
+from mlinfra_assets.fault_points import reach
+from mlinfra_assets.ingest.raw import application, offsets
+from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.lake.provenance import Provenance
+from mlinfra_assets.lake.table import LakeTable
+from mlinfra_assets.positions import Positions
+
+BATCH_RECORDS = 250_000
+BATCH_FILES = 1
+STATS = ["_event_time", "_known_at", "_partition", "_offset", "_release"]
+
+
+@dataclass
+class Validated:
+    """What one validation did.
+
+    Attributes:
+        reports: What the contract said of each batch, in order.
+        held: The report of the batch that broke the contract's batch rules; nothing of it was written.
+        positions: How far the processed table has come.
+        version: Delta version of the processed table afterwards.
+        quarantine_version: Delta version of the quarantine table afterwards.
+    """
+
+    reports: list[BatchReport] = field(default_factory=list)
+    held: BatchReport | None = None
+    positions: Positions = field(default_factory=Positions)
+    version: int = 0
+    quarantine_version: int = 0
+
+    @property
+    def valid(self) -> int:
+        """Records that passed, over all batches written."""
+        return sum(r.valid for r in self.reports)
+
+    @property
+    def quarantined(self) -> int:
+        """Records that were set aside, over all batches written."""
+        return sum(r.quarantined for r in self.reports)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How often each rule was broken, over all batches written, most frequent first."""
+        total: dict[str, int] = {}
+        for report in self.reports:
+            for reason, count in report.reasons.items():
+                total[reason] = total.get(reason, 0) + count
+        return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+
+@dataclass(frozen=True)
+class _Tables:
+    raw: LakeTable
+    releases: LakeTable
+    processed: LakeTable
+    quarantine: LakeTable
+
+
+def validate_source(
+    lake: Lake, source: Source, provenance: Provenance, *, max_payload_bytes: int, accept_batch: bool = False
+) -> Validated:
+    """Bring what raw holds past the processed table through the contract.
+
+    Args:
+        lake: Where the tables are.
+        source: The source and its contract.
+        provenance: Run and code version that the commits name.
+        max_payload_bytes: A larger message is quarantined unread.
+        accept_batch: Write a batch although it breaks the contract's batch rules: the operator's decision.
+    """
+    tables = _Tables(
+        raw=lake.table(names.table(*names.raw(source.name))),
+        releases=lake.table(names.table(*names.releases(source.name))),
+        processed=lake.table(names.table(*names.processed(source.name))),
+        quarantine=lake.table(names.table(*names.quarantine(source.name))),
+    )
+    _ensure(tables, source, provenance)
+    result = Validated()
+    for batch, after in _batches(tables, source):
+        processed = process(source, batch, latest=_latest(tables, source), max_payload_bytes=max_payload_bytes)
+        if not processed.report.passed and not accept_batch:
+            result.held = processed.report
+            break
+        _publish(tables, source, provenance, processed, after)
+        result.reports.append(processed.report)
+    if result.held is None:
+        _let_in(tables, source, provenance, max_payload_bytes, result)
+    result.positions = covered(tables.processed, source.name)
+    result.version = tables.processed.version()
+    result.quarantine_version = tables.quarantine.version()
+    return result
+
+
+def covered(table: LakeTable, source: str) -> Positions:
+    """How far a processed or quarantine table has come, releases included, as its newest commit says."""
+    provenance = table.provenance() if table.exists() else None
+    return Positions() if provenance is None else provenance.positions.get(source, Positions())
+
+
+def _batches(tables: _Tables, source: Source) -> Iterator[tuple[pl.DataFrame, dict[int, int]]]:
+    """Raw rows that are not processed yet, in order, with the offsets that each batch ends at."""
+    if not tables.raw.exists():
+        return
+    size = BATCH_FILES if isinstance(source.ingest, FilesIngest) else BATCH_RECORDS
+    version = tables.raw.version()
+    partitions = tables.raw.read(columns=["partition"], version=version)["partition"].unique().sort().to_list()
+    done = offsets(tables.processed, source.name, partitions)
+    for partition in partitions:
+        where = [("partition", "==", partition), ("offset", ">", done.get(partition, -1))]
+        pending = tables.raw.read(columns=["offset"], version=version, where=where)["offset"].sort()
+        for start in range(0, len(pending), size):
+            first, last = pending[start], pending[min(start + size, len(pending)) - 1]
+            window = [("partition", "==", partition), ("offset", ">=", first), ("offset", "<=", last)]
+            yield tables.raw.read(version=version, where=window).sort("offset"), {partition: last}
+
+
+def _publish(
+    tables: _Tables, source: Source, provenance: Provenance, processed: Processed, after: Mapping[int, int]
+) -> None:
+    """Write the quarantine, then the valid rows; each table knows by itself what it already holds."""
+    for table, frame in ((tables.quarantine, processed.quarantined), (tables.processed, processed.valid)):
+        for partition, last in after.items():
+            done = table.progress(application(source.name, partition))
+            if done is not None and done >= last:
+                continue
+            rows = frame.filter(pl.col(names.PARTITION) == partition)
+            if done is not None:
+                rows = rows.filter(pl.col(names.OFFSET) > done)
+            table.append(
+                rows,
+                provenance=_stamped(tables, source, provenance, {partition: last}, table),
+                advance={application(source.name, partition): (done, last)},
+                stats_columns=_stats(table, tables),
+            )
+            reach("processed.between_commits" if table is tables.quarantine else "processed.after_commit")
+
+
+def _let_in(
+    tables: _Tables, source: Source, provenance: Provenance, max_payload_bytes: int, result: Validated
+) -> None:
+    """Bring released records into processed: their own position, known from their release on."""
+    if not tables.releases.exists():
+        return
+    app = f"{source.name}/releases"
+    done = tables.processed.progress(app) or 0
+    releases = tables.releases.read(where=[("number", ">", done)]).sort("number")
+    if releases.is_empty():
+        return
+    held = [("offset", ">=", releases["offset"].min()), ("offset", "<=", releases["offset"].max())]
+    raw = tables.raw.read(where=held).join(
+        releases.select("partition", "offset").unique(), on=["partition", "offset"], how="semi"
+    )
+    let_in = process(source, raw, releases=releases, max_payload_bytes=max_payload_bytes)
+    last = int(releases["number"].max())  # pyright: ignore[reportArgumentType]
+    tables.processed.append(
+        let_in.valid,
+        provenance=_stamped(tables, source, provenance, {}, tables.processed, releases=last),
+        advance={app: (done or None, last)},
+        stats_columns=STATS,
+    )
+    result.reports.append(let_in.report)
+
+
+def _latest(tables: _Tables, source: Source) -> pl.DataFrame | None:
+    return tables.processed.read() if source.contract.primary_key else None
+
+
+def _stats(table: LakeTable, tables: _Tables) -> list[str]:
+    return STATS if table is tables.processed else ["_known_at", "_partition", "_offset"]
+
+
+def _stamped(
+    tables: _Tables,
+    source: Source,
+    provenance: Provenance,
+    after: Mapping[int, int],
+    table: LakeTable,
+    releases: int | None = None,
+) -> Provenance:
+    before = covered(table, source.name)
+    now = Positions(
+        offsets={**before.offsets, **after}, releases=before.releases if releases is None else releases
+    )
+    inputs = {tables.raw.name: tables.raw.version()}
+    if tables.releases.exists():
+        inputs[tables.releases.name] = tables.releases.version()
+    return Provenance(
+        run_id=provenance.run_id,
+        code_version=provenance.code_version,
+        inputs=inputs,
+        positions={source.name: now},
+        extra={"contract": source.contract.fingerprint},
+    )
+
+
+def _ensure(tables: _Tables, source: Source, provenance: Provenance) -> None:
+    """Make the tables exist, empty, so that whoever reads them needs no special case."""
+    schemas = (
+        (tables.processed, source.contract.polars_schema()),
+        (tables.quarantine, QUARANTINE_SCHEMA),
+        (tables.releases, RELEASES_SCHEMA),
+    )
+    for table, schema in schemas:
+        if not table.exists():
+            table.append(pl.DataFrame(schema=schema), provenance=provenance)

@@ -1,0 +1,27 @@
+"""The clock as a resource."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import dagster as dg
+from pydantic import ConfigDict
+
+from mlinfra_assets.clock import HomeClock
+
+
+class ClockResource(dg.ConfigurableResource):
+    """The home folder's clock: simulated if the home says so, else the machine's.
+
+    Attributes:
+        home: Home folder.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: str
+
+    def now(self) -> datetime:
+        """The present, UTC."""
+        return HomeClock(Path(self.home)).now()

@@ -1,0 +1,64 @@
+"""Redis as resources: the embedded streams and the online store live in the same server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+from pydantic import ConfigDict, Field
+
+from mlinfra_assets.feature_store.online.store import OnlineStore
+from mlinfra_assets.redis_server import connect
+from mlinfra_assets.settings import Settings
+from mlinfra_assets.streams.log import StreamLog
+from mlinfra_assets.streams.redis_log import RedisLog
+
+REDIS_URL = Field(
+    default="",
+    description="Address of a Redis server; empty: the embedded one of the home folder.",
+    json_schema_extra={"dagster__is_secret": True},
+)
+
+
+class StreamResource(dg.ConfigurableResource):
+    """The stream log that sources read from and that predictions are written to.
+
+    Attributes:
+        home: Home folder, where the embedded server keeps its data.
+        redis_url: Address of a Redis server; empty: the embedded one.
+        redis_maxmemory: Memory limit of the embedded server.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: str
+    redis_url: str = REDIS_URL
+    redis_maxmemory: str = "2gb"
+
+    def open(self) -> StreamLog:
+        """The log, on a fresh connection."""
+        return RedisLog(connect(_settings(self.home, self.redis_url, self.redis_maxmemory)))
+
+
+class OnlineStoreResource(dg.ConfigurableResource):
+    """The online store.
+
+    Attributes:
+        home: Home folder, where the embedded server keeps its data.
+        redis_url: Address of a Redis server; empty: the embedded one.
+        redis_maxmemory: Memory limit of the embedded server.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    home: str
+    redis_url: str = REDIS_URL
+    redis_maxmemory: str = "2gb"
+
+    def open(self) -> OnlineStore:
+        """The store, on a fresh connection."""
+        return OnlineStore(connect(_settings(self.home, self.redis_url, self.redis_maxmemory)))
+
+
+def _settings(home: str, url: str, maxmemory: str) -> Settings:
+    return Settings(home=Path(home), redis_url=url, redis_maxmemory=maxmemory)

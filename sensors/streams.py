@@ -1,0 +1,63 @@
+"""Notices that a stream holds records which raw does not, and asks for a run that brings them in."""
+
+from __future__ import annotations
+
+import json
+
+import dagster as dg
+
+from mlinfra_assets import names
+from mlinfra_assets.contracts.source import Source, StreamIngest
+from mlinfra_assets.ingest.raw import offsets
+from resources.lake import LakeResource
+from resources.redis import StreamResource
+from sensors.progress import TAG, reason_to_wait
+
+
+def stream_sensor(source: Source) -> dg.SensorDefinition:
+    """The sensor of a stream source.
+
+    The tick compares the stream's end with what the raw table says it holds; the cursor only shows what was last
+    asked for.
+    """
+    assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
+    topic = source.ingest.topic
+    name = f"{source.name}_stream"
+
+    @dg.sensor(
+        name=name,
+        target=dg.AssetSelection.assets(
+            dg.AssetKey(names.raw(source.name)),
+            dg.AssetKey(names.processed(source.name)),
+            dg.AssetKey(names.quarantine(source.name)),
+        ),
+        minimum_interval_seconds=source.needs.sensor_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Asks for raw and processed {source.name} when its stream has records that raw does not hold.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, lake: LakeResource, streams: StreamResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        end = streams.open().end(topic)
+        raw = lake.open().table(names.table(*names.raw(source.name)))
+        held = offsets(raw, source.name, sorted(end))
+        behind = {p: last for p, last in end.items() if held.get(p, -1) < last}
+        if not behind:
+            return dg.SkipReason(f"raw holds all of {topic}, up to {held or 'nothing: the stream is empty'}")
+        wait = reason_to_wait(context.instance, name)
+        if wait:
+            return dg.SkipReason(wait)
+        cursor = json.dumps({"asked_up_to": end}, sort_keys=True)
+        return dg.SensorResult(
+            run_requests=[dg.RunRequest(tags={TAG: name})],
+            asset_events=[
+                dg.AssetObservation(
+                    [names.STREAMS, topic],
+                    metadata={"end": {str(p): o for p, o in end.items()}},
+                    tags={"dagster/data_version": cursor},
+                )
+            ],
+            cursor=cursor,
+        )
+
+    return sensor
