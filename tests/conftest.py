@@ -1,0 +1,45 @@
+"""What all tests share: a home folder of their own, and which real services are there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mlinfra_assets.settings import Settings
+
+SERVICES = {
+    "redis": ("MLINFRA_TEST_REDIS_URL", "address of a Redis server that tests may write to and flush"),
+    "data": ("MLINFRA_TEST_DATA", "folder of the real data sets"),
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("service"):
+        name = marker.args[0]
+        variable, meaning = SERVICES[name]
+        if os.environ.get(variable):
+            continue
+        reason = f"needs {name}: set {variable} ({meaning})"
+        if os.environ.get("MLINFRA_REQUIRE_SERVICES"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """Address of the real Redis server (use with the marker `service("redis")`)."""
+    return os.environ["MLINFRA_TEST_REDIS_URL"]
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder of the real data sets (use with the marker `service("data")`)."""
+    return Path(os.environ["MLINFRA_TEST_DATA"])
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Embedded settings with a home folder of their own."""
+    return Settings(home=tmp_path, lake=str(tmp_path / "lake"))
