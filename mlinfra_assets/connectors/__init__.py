@@ -1,0 +1,1 @@
+"""How each kind of source becomes raw records, and raw payloads become records with fields. No Dagster."""

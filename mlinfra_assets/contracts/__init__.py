@@ -1,0 +1,1 @@
+"""What a source promises: contracts, their declarations, validation, quarantine. No Dagster."""

@@ -1,0 +1,106 @@
+"""A source: a contract, how its records come in, and what the orchestrator needs to know. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mlinfra_assets.contracts.contract import Contract
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class StreamIngest:
+    """Records come one a message.
+
+    Attributes:
+        topic: The stream.
+        format: How a message is written: one JSON object.
+        produced_by: Asset key of what in the platform itself writes the stream, if anything does.
+    """
+
+    topic: str
+    format: Literal["json"] = "json"
+    produced_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Melt:
+    """How a wide table becomes long: one record a cell.
+
+    Attributes:
+        keep: Columns that every record of a line carries.
+        name: Field that takes the column's heading.
+        value: Field that takes the cell.
+        skip: Cells that stand for "no value" and make no record.
+    """
+
+    keep: tuple[str, ...]
+    name: str
+    value: str
+    skip: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FilesIngest:
+    """Records come in files that are put into a landing folder.
+
+    Attributes:
+        pattern: Names of the files, as a shell pattern.
+        format: How a file is written: a CSV with a heading line, alone in a zip.
+        url: Address that the newest file can be fetched from.
+        melt: How lines become records; None: one record a line.
+        max_bytes: Larger files are refused.
+        max_unpacked_bytes: Files that unpack to more are quarantined.
+    """
+
+    pattern: str
+    format: Literal["zipped_csv"] = "zipped_csv"
+    url: str | None = None
+    melt: Melt | None = None
+    max_bytes: int = 64 * MEBIBYTE
+    max_unpacked_bytes: int = 256 * MEBIBYTE
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the orchestrator needs to know of a source.
+
+    Attributes:
+        owners: Who answers for it, as `team:name` or an e-mail address.
+        tags: Labels shown in the UI.
+        kinds: What it is made of, shown as icons in the UI.
+        sensor_seconds: How often to look for new records or files.
+        schedule: Cron line (UTC) of fetching the newest file; only with a `url`.
+        freshness_hours: The tables are overdue when nothing was updated for this long.
+        freshness_warn_hours: They are late when nothing was updated for this long.
+    """
+
+    owners: tuple[str, ...]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
+    sensor_seconds: int = 30
+    schedule: str | None = None
+    freshness_hours: float | None = None
+    freshness_warn_hours: float | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Everything that is declared of a source.
+
+    Attributes:
+        name: Its name: a lower-case identifier, also the name of its tables.
+        file: Path of the declaration.
+        contract: What its records look like.
+        ingest: How they come in.
+        needs: What the orchestrator needs to know.
+    """
+
+    name: str
+    file: str
+    contract: Contract
+    ingest: StreamIngest | FilesIngest
+    needs: Needs
