@@ -1,0 +1,117 @@
+"""The expression tree of a feature: plain, frozen data with structural equality.
+
+A feature is a tree over aggregates; an aggregate holds a tree over the columns of one row. What the operators mean:
+
+- Integers and decimals are exact. `add`, `sub` and `neg` work at the larger scale, `mul` adds the scales up; a result
+  that does not fit in 64 bits is an error. With a float on one side both sides are doubles first.
+- `div` is a double: of two exact numbers the correctly rounded quotient, otherwise the quotient of the doubles.
+  Division by zero is null.
+- An exact number becomes a double as the correctly rounded value.
+- Numbers of different types compare at the larger scale, or as doubles if one is a float. Strings compare by code
+  point.
+- Null in, null out; but `and`/`or` decide where one side suffices, `is_null` is never null, `coalesce` takes the first
+  that is not null. A row for which `where` is null is left out.
+- Above the aggregates a float that is not finite is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal as OneOf
+from typing import TypeAlias, get_args
+
+from mlinfra_assets.feature_store.column_type import ColumnType
+
+Operator = OneOf[
+    "add", "sub", "mul", "div", "neg", "eq", "ne", "lt", "le", "gt", "ge",
+    "and", "or", "not", "is_null", "coalesce", "isin", "to_float",
+]  # fmt: skip
+OPERATORS: tuple[Operator, ...] = get_args(Operator)
+Function = OneOf["count", "count_distinct", "sum", "mean", "min", "max", "first", "last", "since_last"]
+FUNCTIONS: tuple[Function, ...] = get_args(Function)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the dataset."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Literal:
+    """A constant, as it is stored: a decimal unscaled, a timestamp in microseconds, a date in days since 1970."""
+
+    value: int | float | str | bool
+    type: ColumnType
+
+    def __eq__(self, other: object) -> bool:
+        # True == 1 == 1.0 in Python; here they are three constants.
+        return isinstance(other, Literal) and (self.type, repr(self.value)) == (other.type, repr(other.value))
+
+    def __hash__(self) -> int:
+        return hash((self.type, repr(self.value)))
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operator applied to its arguments. `isin` has the value first and then the constants."""
+
+    operator: Operator
+    args: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Many rows to one value.
+
+    Attributes:
+        function: `since_last` is the seconds from the latest row's event time to the moment asked about.
+        of: The row expression that is aggregated. None for `count` (of rows) and `since_last`.
+        where: The rows that count. None: all.
+        window: Length in microseconds. None: all history.
+        hop: The window's far edge is rounded down to a multiple of this many microseconds. None: exact.
+    """
+
+    function: Function
+    of: Node | None = None
+    where: Node | None = None
+    window: int | None = None
+    hop: int | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """A model's score of features of the same view, by the version in production at the known-at time."""
+
+    model: str
+    inputs: tuple[tuple[str, Node], ...]
+
+
+@dataclass(frozen=True)
+class Invalid:
+    """What could not be said: found while a view is declared, reported with the feature's name; never in a view."""
+
+    message: str
+
+
+Node: TypeAlias = Column | Literal | Call | Aggregate | Score | Invalid
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes directly below one, left to right."""
+    if isinstance(node, Call):
+        return node.args
+    if isinstance(node, Aggregate):
+        return tuple(n for n in (node.of, node.where) if n is not None)
+    if isinstance(node, Score):
+        return tuple(n for _, n in node.inputs)
+    return ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """A node and all below it, each before what is below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
