@@ -18,12 +18,10 @@ class StreamIngest:
     Attributes:
         topic: The stream.
         format: How a message is written: one JSON object.
-        produced_by: Asset key of what in the platform itself writes the stream, if anything does.
     """
 
     topic: str
     format: Literal["json"] = "json"
-    produced_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""A contract as a pandera schema: the rules that a typed record keeps, field by field and across fields."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from mlinfra_assets.contracts.contract import Condition, Contract, Field, RowRule
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
+
+Limit = int | float | Decimal | date | datetime
+
+
+def dataframe_schema(contract: Contract) -> pa.DataFrameSchema:
+    """The schema of the contract's own columns (`Contract.value_schema()`), to be validated lazily.
+
+    Each check's `name` is the rule's and its `error` says, for a person, what the rule asks.
+    """
+    import pandera.polars as pa
+
+    return pa.DataFrameSchema(
+        {f.name: pa.Column(f.polars_type(), nullable=True, checks=_checks(f)) for f in contract.fields},
+        checks=[_row_check(contract, rule) for rule in contract.row_rules],
+        strict=True,
+        ordered=True,
+        name=contract.name,
+    )
+
+
+def typed_limit(field: Field, text: str) -> Limit:
+    """A minimum or maximum in the type that the field's column has."""
+    if field.type == "integer":
+        return int(Decimal(text))
+    if field.type == "decimal":
+        return Decimal(text)
+    if field.type == "date":
+        return date.fromisoformat(text)
+    return datetime.fromisoformat(text) if field.type == "timestamp" else float(text)
+
+
+def limits_cross(field: Field) -> bool:
+    """Whether the least value that a field allows is above the greatest."""
+    if field.minimum is None or field.maximum is None:
+        return False
+    low, high = pl.lit(typed_limit(field, field.minimum)), pl.lit(typed_limit(field, field.maximum))
+    return bool(pl.select(low > high).item())
+
+
+def condition_holds(contract: Contract, condition: Condition) -> pl.Expr:
+    """Whether a record meets a condition: true or false, never null."""
+    field = contract.field(condition.field)
+    column = pl.col(field.name)
+    parts: list[pl.Expr] = []
+    if condition.is_null is not None:
+        parts.append(column.is_null() if condition.is_null else column.is_not_null())
+    if condition.pattern is not None:
+        parts.append(column.str.contains(condition.pattern))
+    if condition.enum:
+        parts.append(column.cast(pl.String).is_in(list(condition.enum)))
+    if condition.minimum is not None:
+        parts.append(column >= pl.lit(typed_limit(field, condition.minimum)))
+    if condition.maximum is not None:
+        parts.append(column <= pl.lit(typed_limit(field, condition.maximum)))
+    return pl.all_horizontal(parts).fill_null(value=False)
+
+
+def _checks(field: Field) -> list[pa.Check]:
+    column = pl.col(field.name)
+    rules: list[tuple[str, pl.Expr, str]] = []
+    if field.required:
+        rules.append(("required", column.is_not_null(), "the field is required, and there is no value"))
+    if field.pattern is not None:
+        rules.append(("pattern", column.str.contains(field.pattern), f"does not match {field.pattern}"))
+    if field.enum:
+        allowed = column.cast(pl.String).is_in(list(field.enum))
+        rules.append(("validValues", allowed, f"is none of {', '.join(field.enum)}"))
+    if field.minimum is not None:
+        above = column >= pl.lit(typed_limit(field, field.minimum))
+        rules.append(("minimum", above, f"is below the minimum of {field.minimum}"))
+    if field.maximum is not None:
+        below = column <= pl.lit(typed_limit(field, field.maximum))
+        rules.append(("maximum", below, f"is above the maximum of {field.maximum}"))
+    if field.min_length is not None:
+        rules.append(("minLength", column.str.len_chars() >= field.min_length, f"is shorter than {field.min_length}"))
+    if field.max_length is not None:
+        rules.append(("maxLength", column.str.len_chars() <= field.max_length, f"is longer than {field.max_length}"))
+    return [_check(name, holds, message, ignore_null=name != "required") for name, holds, message in rules]
+
+
+def _row_check(contract: Contract, rule: RowRule) -> pa.Check:
+    holds = condition_holds(contract, rule.then)
+    if rule.when is not None:
+        holds = ~condition_holds(contract, rule.when) | holds
+    return _check(rule.name, holds, rule.description or f"breaks the rule {rule.name!r}", ignore_null=False)
+
+
+def _check(name: str, holds: pl.Expr, message: str, *, ignore_null: bool) -> pa.Check:
+    import pandera.polars as pa
+
+    expression = holds.fill_null(value=True) if ignore_null else holds
+
+    def check(data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(expression)
+
+    return pa.Check(check, name=name, error=message, ignore_na=False)
