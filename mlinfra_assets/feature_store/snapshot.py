@@ -1,0 +1,79 @@
+"""What every entity looked like at the end of each day (UTC)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from mlinfra_assets.feature_store.duration import UNITS
+from mlinfra_assets.feature_store.engine.evaluate import evaluate_at
+from mlinfra_assets.feature_store.engine.models import ScoreModels
+from mlinfra_assets.feature_store.engine.rows import PreparedRows, polars_type
+from mlinfra_assets.feature_store.engine.served import served_pairs
+from mlinfra_assets.feature_store.errors import RetrievalError
+from mlinfra_assets.feature_store.view import FeatureView
+
+DAY = "day"
+CHUNK_ROWS = 1_000_000
+
+
+def end_of(day: date) -> int:
+    """The last microsecond of a day in UTC, in microseconds since 1970."""
+    return ((day - date(1970, 1, 1)).days + 1) * UNITS["d"] - 1
+
+
+def snapshot(
+    view: FeatureView, prepared: PreparedRows, days: Sequence[date], models: ScoreModels | None = None
+) -> pl.DataFrame:
+    """The features at the last microsecond of some days, as known then.
+
+    Args:
+        view: The view.
+        prepared: Its rows, with keys.
+        days: In any order; each is answered once.
+        models: Whoever scores, for a view that has scores among its features.
+
+    Returns:
+        Columns `day`, the join keys, and the features; ordered by day and keys. Only entities that the view serves: at
+        least one row is known, and the latest is inside the TTL.
+
+    Raises:
+        FeatureOverflowError: An exact result does not fit in 64 bits; the message names the feature.
+        RetrievalError: The rows have no keys, or the view has scores and there is nobody to score.
+    """
+    return pl.concat([empty_snapshot(view), *iterate_snapshots(view, prepared, days, models)], rechunk=False)
+
+
+def iterate_snapshots(
+    view: FeatureView,
+    prepared: PreparedRows,
+    days: Sequence[date],
+    models: ScoreModels | None = None,
+    chunk_rows: int = CHUNK_ROWS,
+) -> Iterator[pl.DataFrame]:
+    """As `snapshot`, in frames of whole days with about `chunk_rows` rows, so that a long backfill fits in memory."""
+    if prepared.keys is None:
+        raise RetrievalError("these rows were put together without keys: a snapshot has to name its entities")
+    ordered = sorted(set(days))
+    times = np.array([end_of(day) for day in ordered], np.int64)
+    entities, begins = served_pairs(prepared, times, view.ttl)
+    first = 0
+    while first < len(ordered):
+        last = max(first + 1, int(np.searchsorted(begins, begins[first] + chunk_rows, side="right")) - 1)
+        chosen = entities[begins[first] : begins[last]]
+        counts = np.diff(begins[first : last + 1])
+        if len(chosen):
+            t = np.repeat(times[first:last], counts)
+            features = evaluate_at(view, prepared, chosen, t, None, models).features
+            day = pl.Series(DAY, np.repeat(np.array(ordered[first:last], "datetime64[D]"), counts)).cast(pl.Date)
+            yield pl.concat([day.to_frame(), prepared.keys[chosen], features], how="horizontal")
+        first = last
+
+
+def empty_snapshot(view: FeatureView) -> pl.DataFrame:
+    """A snapshot without rows: its columns and their types."""
+    kinds = {**view.key_schema, **view.schema}
+    return pl.DataFrame(schema={DAY: pl.Date(), **{name: polars_type(kind) for name, kind in kinds.items()}})
