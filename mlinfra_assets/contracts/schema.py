@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,19 +14,30 @@ from mlinfra_assets.contracts.contract import Condition, Contract, Field, RowRul
 if TYPE_CHECKING:
     import pandera.polars as pa
 
+
+@dataclass(frozen=True)
+class FieldRule:
+    """One rule of one field: its name, whether a value keeps it, and what to say if not."""
+
+    name: str
+    holds: pl.Expr
+    message: str
+
+
 Limit = int | float | Decimal | date | datetime
 
 
 def dataframe_schema(contract: Contract) -> pa.DataFrameSchema:
     """The schema of the contract's own columns (`Contract.value_schema()`), to be validated lazily.
 
-    Each check's `name` is the rule's and its `error` says, for a person, what the rule asks.
+    The checks of a column are those of `field_rules`, the checks of the frame are the contract's row rules, each in
+    that order: a failure names its check by number.
     """
     import pandera.polars as pa
 
     return pa.DataFrameSchema(
-        {f.name: pa.Column(f.polars_type(), nullable=True, checks=_checks(f)) for f in contract.fields},
-        checks=[_row_check(contract, rule) for rule in contract.row_rules],
+        {f.name: pa.Column(f.polars_type(), nullable=True, checks=_field_checks(f)) for f in contract.fields},
+        checks=[_check(rule.name, _row_rule_holds(contract, rule), rule.description) for rule in contract.row_rules],
         strict=True,
         ordered=True,
         name=contract.name,
@@ -69,42 +81,48 @@ def condition_holds(contract: Contract, condition: Condition) -> pl.Expr:
     return pl.all_horizontal(parts).fill_null(value=False)
 
 
-def _checks(field: Field) -> list[pa.Check]:
+def _field_checks(field: Field) -> list[pa.Check]:
+    return [_check(rule.name, rule.holds, rule.message) for rule in field_rules(field)]
+
+
+def field_rules(field: Field) -> list[FieldRule]:
+    """The rules of one field. Where there is no value, only `required` says anything."""
     column = pl.col(field.name)
-    rules: list[tuple[str, pl.Expr, str]] = []
+    rules: list[FieldRule] = []
     if field.required:
-        rules.append(("required", column.is_not_null(), "the field is required, and there is no value"))
+        rules.append(FieldRule("required", column.is_not_null(), "the field is required, and there is no value"))
     if field.pattern is not None:
-        rules.append(("pattern", column.str.contains(field.pattern), f"does not match {field.pattern}"))
+        rules.append(FieldRule("pattern", column.str.contains(field.pattern), f"does not match {field.pattern}"))
     if field.enum:
         allowed = column.cast(pl.String).is_in(list(field.enum))
-        rules.append(("validValues", allowed, f"is none of {', '.join(field.enum)}"))
+        rules.append(FieldRule("validValues", allowed, f"is none of {', '.join(field.enum)}"))
     if field.minimum is not None:
         above = column >= pl.lit(typed_limit(field, field.minimum))
-        rules.append(("minimum", above, f"is below the minimum of {field.minimum}"))
+        rules.append(FieldRule("minimum", above, f"is below the minimum of {field.minimum}"))
     if field.maximum is not None:
         below = column <= pl.lit(typed_limit(field, field.maximum))
-        rules.append(("maximum", below, f"is above the maximum of {field.maximum}"))
+        rules.append(FieldRule("maximum", below, f"is above the maximum of {field.maximum}"))
+    length = column.str.len_chars()
     if field.min_length is not None:
-        rules.append(("minLength", column.str.len_chars() >= field.min_length, f"is shorter than {field.min_length}"))
+        rules.append(
+            FieldRule("minLength", length >= field.min_length, f"is shorter than {field.min_length} characters")
+        )
     if field.max_length is not None:
-        rules.append(("maxLength", column.str.len_chars() <= field.max_length, f"is longer than {field.max_length}"))
-    return [_check(name, holds, message, ignore_null=name != "required") for name, holds, message in rules]
+        rules.append(
+            FieldRule("maxLength", length <= field.max_length, f"is longer than {field.max_length} characters")
+        )
+    return rules
 
 
-def _row_check(contract: Contract, rule: RowRule) -> pa.Check:
-    holds = condition_holds(contract, rule.then)
-    if rule.when is not None:
-        holds = ~condition_holds(contract, rule.when) | holds
-    return _check(rule.name, holds, rule.description or f"breaks the rule {rule.name!r}", ignore_null=False)
+def _row_rule_holds(contract: Contract, rule: RowRule) -> pl.Expr:
+    then = condition_holds(contract, rule.then)
+    return then if rule.when is None else ~condition_holds(contract, rule.when) | then
 
 
-def _check(name: str, holds: pl.Expr, message: str, *, ignore_null: bool) -> pa.Check:
+def _check(name: str, holds: pl.Expr, message: str) -> pa.Check:
     import pandera.polars as pa
 
-    expression = holds.fill_null(value=True) if ignore_null else holds
-
     def check(data: pa.PolarsData) -> pl.LazyFrame:
-        return data.lazyframe.select(expression)
+        return data.lazyframe.select(holds.fill_null(value=True))
 
     return pa.Check(check, name=name, error=message, ignore_na=False)

@@ -1,0 +1,139 @@
+"""From raw payloads to typed, valid records and quarantined ones: a pure function of its arguments."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import orjson
+import polars as pl
+
+from mlinfra_assets import names
+from mlinfra_assets.connectors.decode import Records, decode
+from mlinfra_assets.contracts.batch_rules import judge
+from mlinfra_assets.contracts.columns import Column, typed_column
+from mlinfra_assets.contracts.contract import Contract
+from mlinfra_assets.contracts.coordinates import with_coordinates, without_unchanged
+from mlinfra_assets.contracts.quarantine_schema import MAX_RECORD, QUARANTINE_SCHEMA
+from mlinfra_assets.contracts.released import released_records
+from mlinfra_assets.contracts.report import BatchReport, Processed, RuleResult
+from mlinfra_assets.contracts.source import FilesIngest, Source
+from mlinfra_assets.contracts.verdicts import Broken, add_verdicts
+from mlinfra_assets.contracts.violation import Violation
+
+__all__ = ["BatchReport", "Processed", "RuleResult", "process"]
+
+MAX_UNKNOWN_FIELDS = 50
+OTHERS = "(others)"
+
+
+def process(
+    source: Source,
+    raw: pl.DataFrame,
+    *,
+    releases: pl.DataFrame | None = None,
+    latest: pl.DataFrame | None = None,
+    max_payload_bytes: int,
+) -> Processed:
+    """Decode, type and judge raw rows.
+
+    The outcome depends on the arguments alone: not on the order of the rows, nor on the clock.
+
+    Args:
+        source: The contract, and how payloads are written.
+        raw: Rows of the raw table, in any order; `partition`, `offset`, `known_at` and `payload` are read.
+        releases: Decisions to let quarantined records in (`RELEASES_SCHEMA`). If given, the outcome holds the released
+            records alone, each at its own position and known from its release on; `raw` has to hold their payloads.
+        latest: Rows of the processed table. If given, and the contract has a primary key, records that say nothing new
+            of their key are left out; an empty frame leaves out those that repeat others in `raw`.
+        max_payload_bytes: A larger message is quarantined unread. Files have limits of their own.
+
+    Returns:
+        The valid and the quarantined records, and the report; `report.passed` says whether to publish them.
+    """
+    contract = source.contract
+    if releases is None:
+        rows = raw.sort("partition", "offset").with_columns(pl.lit(None, dtype=pl.Int64).alias("release"))
+        records = decode(source, rows, max_payload_bytes)
+    else:
+        rows, records = released_records(source, raw, releases, max_payload_bytes)
+    columns = [
+        typed_column(contract, f, [value.get(f.physical_name) for value in records.values]) for f in contract.fields
+    ]
+    values = pl.DataFrame([c.series for c in columns], schema=contract.value_schema())
+    broken = _untyped(columns)
+    add_verdicts(contract, values, broken)
+    origin = _origin(rows, records.raw, records.row)
+    typed = with_coordinates(contract, values, origin, batches=isinstance(source.ingest, FilesIngest))
+    valid = typed[[i for i in range(typed.height) if i not in broken]] if broken else typed
+    new = valid
+    if contract.primary_key and latest is not None and releases is None:
+        new = without_unchanged(contract, valid, latest)
+    quarantined = _quarantined(contract, rows, records, broken)
+    total = len(records.values) + len(records.failed)
+    report = BatchReport(
+        records=total,
+        valid=new.height,
+        quarantined=quarantined.height,
+        unchanged=valid.height - new.height,
+        reasons=_reasons(records, broken),
+        ambiguous_times=sum(c.ambiguous for c in columns),
+        unknown_fields=_unknown_fields(contract, records.values),
+        null_values={f.name: n for f in contract.fields if (n := valid[f.name].null_count())},
+        assumed=int(new[names.ASSUMED].sum()),
+        checks=tuple(judge(r, valid, total, quarantined.height) for r in contract.rules) if releases is None else (),
+    )
+    return Processed(new, quarantined, report)
+
+
+def _untyped(columns: Sequence[Column]) -> Broken:
+    broken: Broken = {}
+    for column in columns:
+        for row, violation in column.violations.items():
+            broken.setdefault(row, []).append(violation)
+    return broken
+
+
+def _origin(rows: pl.DataFrame, raw: Sequence[int], row: Sequence[int]) -> pl.DataFrame:
+    places = rows.select("known_at", "partition", "offset", "release")[pl.Series(raw, dtype=pl.UInt32)]
+    return places.with_columns(pl.Series("row", row, dtype=pl.Int64))
+
+
+def _quarantined(contract: Contract, rows: pl.DataFrame, records: Records, broken: Broken) -> pl.DataFrame:
+    found: list[tuple[int, int, list[Violation], str | None]] = [
+        (records.raw[i], records.row[i], reasons, _text(records.values[i])) for i, reasons in broken.items()
+    ]
+    found += [(raw, row, [violation], None) for raw, row, violation in records.failed]
+    found.sort(key=lambda entry: entry[:2])
+    origin = _origin(rows, [f[0] for f in found], [f[1] for f in found])
+    return pl.DataFrame(
+        {
+            names.KNOWN_AT: origin["known_at"],
+            names.PARTITION: origin["partition"],
+            names.OFFSET: origin["offset"],
+            names.ROW: origin["row"],
+            names.CONTRACT: [contract.fingerprint] * len(found),
+            "reasons": [[vars(violation) for violation in f[2]] for f in found],
+            "record": [f[3] for f in found],
+        },
+        schema=QUARANTINE_SCHEMA,
+    )
+
+
+def _text(record: dict[str, object]) -> str:
+    return orjson.dumps(record, default=str).decode()[:MAX_RECORD]
+
+
+def _reasons(records: Records, broken: Broken) -> dict[str, int]:
+    found = [v for violations in broken.values() for v in violations] + [f[2] for f in records.failed]
+    counts = Counter(f"{v.field or 'record'}: {v.rule}" for v in found)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _unknown_fields(contract: Contract, values: Sequence[dict[str, object]]) -> dict[str, int]:
+    known = {f.physical_name for f in contract.fields}
+    counts: Counter[str] = Counter()
+    for record in values:
+        for name in record.keys() - known:
+            counts[name if name in counts or len(counts) < MAX_UNKNOWN_FIELDS else OTHERS] += 1
+    return {name[:100]: counts[name] for name in sorted(counts)}
