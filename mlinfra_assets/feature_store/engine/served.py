@@ -24,11 +24,12 @@ def served_pairs(rows: PreparedRows, times: np.ndarray, ttl: int | None) -> tupl
     """
     replaced = rows.replaced
     chains = (_NONE, _NONE, _NONE) if replaced is None else (replaced.offsets, replaced.event_time, replaced.known_at)
-    given = (rows.starts, rows.event_time, rows.known_at, *chains, times, -1 if ttl is None else ttl)
+    limit = -1 if ttl is None else ttl
     begins = np.zeros(len(times) + 1, np.int64)
-    np.cumsum(_serve(*given, _NONE, _NONE), out=begins[1:])
+    counts = _serve(rows.starts, rows.event_time, rows.known_at, *chains, times, limit, _NONE, _NONE)
+    np.cumsum(counts, out=begins[1:])
     entities = np.zeros(begins[-1], np.int64)
-    _serve(*given, begins[:-1].copy(), entities)
+    _serve(rows.starts, rows.event_time, rows.known_at, *chains, times, limit, begins[:-1], entities)
     return entities, begins
 
 
@@ -47,8 +48,8 @@ def _serve(
 ) -> np.ndarray:
     """Number of entities served at each time; writes them from `place` on if there is room for them.
 
-    A row that is known makes its entity served from when it has happened and is known, until it is older than the TTL or
-    is replaced: the latest row of all is never older than it.
+    A row makes its entity served from when it has happened and is known, until it is older than the TTL or replaced:
+    the latest row of all is never older than it.
     """
     counts = np.zeros(len(times), np.int64)
     marked = np.full(len(times), -1, np.int64)

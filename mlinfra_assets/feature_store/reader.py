@@ -1,0 +1,22 @@
+"""Where the rows of a dataset come from: whoever calls the feature store brings one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import polars as pl
+
+
+class SourceReader(Protocol):
+    """Reads datasets by the names that feature views use."""
+
+    def rows(self, dataset: str, columns: Sequence[str], version: int | None = None) -> pl.DataFrame:
+        """All rows of a dataset, in any order.
+
+        Args:
+            dataset: Its name.
+            columns: The columns that are needed, the coordinates among them.
+            version: Version of its table. None: the newest.
+        """
+        ...
