@@ -22,6 +22,11 @@ class ClockResource(dg.ConfigurableResource):
 
     home: str
 
+    def stamp(self) -> datetime | None:
+        """The time to give to messages that the platform sends: the simulated one; None: the stream's own."""
+        clock = HomeClock(Path(self.home))
+        return clock.now() if clock.simulated else None
+
     def now(self) -> datetime:
         """The present, UTC."""
         return HomeClock(Path(self.home)).now()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dagster as dg
-from pydantic import ConfigDict, Field
-
 from mlinfra_assets.lake.lake import Lake
+from pydantic import ConfigDict, Field
 
 
 class LakeResource(dg.ConfigurableResource):

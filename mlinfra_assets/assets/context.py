@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import dagster as dg
-import polars as pl
 import pyarrow as pa
 
 from mlinfra_assets.code_version import code_version
+from mlinfra_assets.contracts.source import Needs
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.positions import Positions
@@ -21,16 +22,22 @@ def provenance(context: dg.AssetExecutionContext, inputs: Mapping[str, int] | No
     return Provenance(run_id=context.run_id, code_version=code_version(), inputs=dict(inputs or {}))
 
 
+def freshness(needs: Needs) -> dg.FreshnessPolicy | None:
+    """The freshness policy that a source declares."""
+    if needs.freshness_hours is None:
+        return None
+    warn = None if needs.freshness_warn_hours is None else timedelta(hours=needs.freshness_warn_hours)
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=needs.freshness_hours), warn_window=warn)
+
+
 def column_schema(
-    schema: pl.Schema | pa.Schema, descriptions: Mapping[str, str] | None = None
+    schema: Mapping[str, object] | pa.Schema, descriptions: Mapping[str, str] | None = None
 ) -> dict[str, dg.TableSchema]:
     """The `dagster/column_schema` metadata of a table."""
     described = descriptions or {}
-    names = list(schema.names) if isinstance(schema, pa.Schema) else list(schema.names())
-    types = [str(t) for t in schema.types] if isinstance(schema, pa.Schema) else [str(t) for t in schema.dtypes()]
+    typed = dict(zip(schema.names, schema.types, strict=True)) if isinstance(schema, pa.Schema) else schema
     columns = [
-        dg.TableColumn(name=name, type=kind, description=described.get(name))
-        for name, kind in zip(names, types, strict=True)
+        dg.TableColumn(name=name, type=str(kind), description=described.get(name)) for name, kind in typed.items()
     ]
     return {"dagster/column_schema": dg.TableSchema(columns=columns)}
 

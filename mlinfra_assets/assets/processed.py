@@ -9,14 +9,15 @@ import dagster as dg
 from mlinfra_assets import names
 from mlinfra_assets.assets.context import (
     column_schema,
+    freshness,
     markdown_table,
     positions_metadata,
     provenance,
     table_metadata,
 )
-from mlinfra_assets.contracts.quarantine import QUARANTINE_SCHEMA
+from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA
+from mlinfra_assets.contracts.report import BatchReport
 from mlinfra_assets.contracts.source import Source
-from mlinfra_assets.contracts.validate import BatchReport
 from mlinfra_assets.ingest.processed import Validated, validate_source
 from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.settings import Settings
@@ -70,7 +71,7 @@ def processed_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
                 description=f"{contract.description}\n\nTyped by contract `{contract.name}` {contract.version}; times "
                 f"in UTC (the source's are {contract.timezone}).",
                 metadata=column_schema(contract.polars_schema(), described),
-                freshness_policy=source.needs.freshness_policy(),
+                freshness_policy=freshness(source.needs),
                 **common,
             ),
             dg.AssetSpec(
@@ -153,4 +154,3 @@ def held_message(report: BatchReport) -> str:
         f"the batch of {report.records} records is held, nothing of it was written: {broken}. Correct the producer or "
         "the contract and run again, or launch this asset with `accept_batch: true` to let it in as it is."
     )
-

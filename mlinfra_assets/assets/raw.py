@@ -5,7 +5,13 @@ from __future__ import annotations
 import dagster as dg
 
 from mlinfra_assets import names
-from mlinfra_assets.assets.context import column_schema, positions_metadata, provenance, table_metadata
+from mlinfra_assets.assets.context import (
+    column_schema,
+    freshness,
+    positions_metadata,
+    provenance,
+    table_metadata,
+)
 from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
 from mlinfra_assets.ingest.raw import RAW_SCHEMA, Landed, land_files, land_stream
 from mlinfra_assets.settings import Settings
@@ -56,17 +62,19 @@ def raw_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
         "key": list(names.raw(source.name)),
         "deps": [dg.AssetKey(upstream_key(source))],
         "group_name": names.RAW,
-        "kinds": {"deltalake", "polars"},
+        "kinds": {"deltalake", *source.needs.kinds},
         "owners": list(source.needs.owners),
         "tags": dict(source.needs.tags),
         "description": f"Every {'message' if isinstance(source.ingest, StreamIngest) else 'file'} of "
         f"`{source.name}` as it arrived: the original bytes, when and where from. Append-only; each commit holds the "
         f"rows and the offsets that they end at.\n\n{source.contract.description}",
         "metadata": column_schema(RAW_SCHEMA, DESCRIPTIONS),
-        "freshness_policy": source.needs.freshness_policy(),
+        "freshness_policy": freshness(source.needs),
     }
-    return _from_stream(source, common) if isinstance(source.ingest, StreamIngest) else _from_files(
-        source, settings, common
+    return (
+        _from_stream(source, common)
+        if isinstance(source.ingest, StreamIngest)
+        else _from_files(source, settings, common)
     )
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from mlinfra_assets import names
-from mlinfra_assets.contracts.quarantine import QUARANTINE_SCHEMA, RELEASES_SCHEMA
+from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA, RELEASES_SCHEMA
+from mlinfra_assets.contracts.report import BatchReport, Processed
 from mlinfra_assets.contracts.source import FilesIngest, Source
-from mlinfra_assets.contracts.validate import BatchReport, Processed, process
+from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.fault_points import reach
 from mlinfra_assets.ingest.raw import application, offsets
 from mlinfra_assets.lake.lake import Lake
@@ -152,9 +153,7 @@ def _publish(
             reach("processed.between_commits" if table is tables.quarantine else "processed.after_commit")
 
 
-def _let_in(
-    tables: _Tables, source: Source, provenance: Provenance, max_payload_bytes: int, result: Validated
-) -> None:
+def _let_in(tables: _Tables, source: Source, provenance: Provenance, max_payload_bytes: int, result: Validated) -> None:
     """Bring released records into processed: their own position, known from their release on."""
     if not tables.releases.exists():
         return
@@ -195,9 +194,7 @@ def _stamped(
     releases: int | None = None,
 ) -> Provenance:
     before = covered(table, source.name)
-    now = Positions(
-        offsets={**before.offsets, **after}, releases=before.releases if releases is None else releases
-    )
+    now = Positions(offsets={**before.offsets, **after}, releases=before.releases if releases is None else releases)
     inputs = {tables.raw.name: tables.raw.version()}
     if tables.releases.exists():
         inputs[tables.releases.name] = tables.releases.version()

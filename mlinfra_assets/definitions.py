@@ -1,0 +1,132 @@
+"""The composition root: everything that is declared, made into one Dagster code location. It alone knows every room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from mlinfra_assets import automation, names
+from mlinfra_assets.assets.audit import audit_asset
+from mlinfra_assets.assets.curated import curated_assets
+from mlinfra_assets.assets.features import feature_asset
+from mlinfra_assets.assets.feedback import PERFORMANCE_CHECK, outcomes_asset, performance_asset
+from mlinfra_assets.assets.models import model_asset
+from mlinfra_assets.assets.online import online_model_asset, online_view_asset
+from mlinfra_assets.assets.processed import processed_asset
+from mlinfra_assets.assets.raw import raw_asset, upstream_spec
+from mlinfra_assets.assets.training import training_asset
+from mlinfra_assets.clock import HomeClock
+from mlinfra_assets.contracts.declaration import load_sources
+from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
+from mlinfra_assets.curated.row_wise import staging_models
+from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.features import fs
+from mlinfra_assets.learning.model import ModelSpec
+from mlinfra_assets.learning.scores import check_scores
+from mlinfra_assets.models import declared
+from mlinfra_assets.partitions import daily, last_complete
+from mlinfra_assets.publishing.documents import Documents
+from mlinfra_assets.settings import Settings
+from resources.environments import resources_for
+from sensors.landing import landing_sensor
+from sensors.online import online_sensor
+from sensors.retraining import retraining_sensor
+from sensors.streams import stream_sensor
+
+SOURCES = Path(__file__).parent / "sources"
+
+
+def build_definitions(
+    settings: Settings, *, last_day: date | None = None, resource_overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """The code location.
+
+    Args:
+        settings: Where everything is.
+        last_day: Last day that snapshots are kept for. Default: open-ended, or the home's own clock says.
+        resource_overrides: Resources to use instead of those of the settings, by name.
+    """
+    sources, views, models = load_sources(SOURCES), list(fs.views.values()), declared()
+    check_scores(models, fs.views)
+    documents = Documents(fs.datasets, sources, staging_models())
+    clock = HomeClock(settings.home)
+    if last_day is None and clock.simulated:
+        last_day = last_complete(clock.now())
+    days = daily(settings.history_start, last_day)
+    snapshots = automation.asset_job(
+        automation.SNAPSHOTS_JOB, [names.features(v.name) for v in views], "Every view's snapshot of a day."
+    )
+    audits = automation.asset_job(
+        automation.AUDIT_JOB, [(names.AUDIT, names.PREDICTIONS)], "Recomputes the predictions of a day."
+    )
+    retrain = automation.asset_job(
+        automation.RETRAIN_JOB,
+        [key for m in models for key in (names.training(m), names.model(m))],
+        "Training sets, new versions, and promotion of those that are better.",
+    )
+    outcomes = automation.asset_job(
+        automation.FEEDBACK_JOB,
+        [(names.FEEDBACK, f"{m}_outcomes") for m in models],
+        "Sends the outcomes of predictions whose horizon has passed.",
+    )
+    return dg.Definitions(
+        assets=[
+            *_outside(sources, views, models),
+            *(raw_asset(source, settings) for source in sources.values()),
+            *(processed_asset(source, settings) for source in sources.values()),
+            *curated_assets(settings, automation.WHEN_INPUTS_PASS),
+            *(feature_asset(view, documents, days) for view in views),
+            *(online_view_asset(view, documents) for view in views if view.online),
+            *(training_asset(model, fs.views, fs.datasets) for model in models.values()),
+            *(model_asset(model) for model in models.values()),
+            *(online_model_asset(model) for model in models.values()),
+            *(outcomes_asset(model, fs.datasets, sources[names.OUTCOMES]) for model in models.values()),
+            *(performance_asset(model) for model in models.values()),
+            audit_asset(sources, days, settings),
+        ],
+        jobs=[*(automation.ingest_job(s) for s in sources.values()), snapshots, audits, retrain, outcomes],
+        schedules=[
+            automation.daily_schedule(snapshots, "10 0 * * *", days),
+            automation.daily_schedule(audits, "30 1 * * *", days),
+            automation.plain_schedule(outcomes, "0 2 * * *", "Outcomes that have come due, once a day."),
+            automation.plain_schedule(retrain, "0 3 1 * *", "A new version of every model, on the first of a month."),
+            *(schedule for s in sources.values() if (schedule := automation.source_schedule(s)) is not None),
+        ],
+        sensors=[
+            automation.automation_sensor(),
+            *(_source_sensor(source, settings) for source in sources.values()),
+            online_sensor([v for v in views if v.online], list(models.values()), documents),
+            *(retraining_sensor(model, PERFORMANCE_CHECK) for model in models.values()),
+        ],
+        resources={**resources_for(settings), **(resource_overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The code location of the settings in the environment; all of them have defaults."""
+    return build_definitions(Settings.load())
+
+
+def _outside(
+    sources: Mapping[str, Source], views: list[FeatureView], models: Mapping[str, ModelSpec]
+) -> list[dg.AssetSpec]:
+    """What sources read from, with what in the platform itself writes it."""
+    served = [dg.AssetKey(names.online(n)) for n in (*(v.name for v in views if v.online), *models)]
+    written_by = {
+        names.PREDICTIONS: served,
+        names.OUTCOMES: [dg.AssetKey((names.FEEDBACK, f"{m}_outcomes")) for m in models],
+    }
+    return [upstream_spec(source, written_by.get(name, [])) for name, source in sources.items()]
+
+
+def _source_sensor(source: Source, settings: Settings) -> dg.SensorDefinition:
+    if isinstance(source.ingest, StreamIngest):
+        return stream_sensor(source)
+    assert isinstance(source.ingest, FilesIngest)  # noqa: S101 - a source comes in one of two ways
+    return landing_sensor(source, settings.landing)

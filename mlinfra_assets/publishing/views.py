@@ -1,0 +1,72 @@
+"""A feature view's base, from the version of its dataset that the newest snapshot was computed from, into Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mlinfra_assets import names
+from mlinfra_assets.clock import to_micros
+from mlinfra_assets.errors import UnavailableError
+from mlinfra_assets.feature_store.engine.prepare import prepare
+from mlinfra_assets.feature_store.online.store import OnlineStore, PushReport
+from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.positions import Positions
+from mlinfra_assets.publishing.documents import Documents
+from mlinfra_assets.publishing.lake_reader import LakeReader
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What one push came to.
+
+    Attributes:
+        report: What the online store says of it.
+        version: The view's version.
+        watermark: What the pushed bases cover of each source.
+        epoch: Known-at time of the newest row in them, microseconds since 1970 UTC: a later push with an older one
+            changes nothing.
+    """
+
+    report: PushReport
+    version: str
+    watermark: dict[str, Positions]
+    epoch: int
+
+
+def push_view(
+    lake: Lake,
+    store: OnlineStore,
+    view: FeatureView,
+    documents: Documents,
+    progress: Callable[[int, int], None] | None = None,
+) -> Pushed:
+    """Push every entity of a view.
+
+    The rows are those of the dataset version that the newest snapshot names, so that what is online and what the
+    snapshot says rest on the same data.
+
+    Raises:
+        UnavailableError: There is no snapshot yet, or Redis cannot be reached.
+    """
+    table = lake.table(names.table(*names.features(view.name)))
+    provenance = table.provenance() if table.exists() else None
+    if provenance is None:
+        raise UnavailableError(
+            f"view {view.name} has no snapshot yet: materialize {table.name} first, then online/{view.name}"
+        )
+    reader = LakeReader(lake, documents.datasets, provenance.inputs)
+    rows = reader.rows(view.dataset.name, view.columns)
+    newest = rows[names.KNOWN_AT].max() if rows.height else None
+    epoch = 0 if newest is None else to_micros(newest)  # pyright: ignore[reportArgumentType]
+    version, watermark = documents.version(view), reader.positions
+    report = store.push(
+        documents.document(view),
+        version,
+        prepare(view, rows),
+        watermark,
+        epoch,
+        progress,
+    )
+    return Pushed(report, version, watermark, epoch)
