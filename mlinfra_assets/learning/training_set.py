@@ -19,6 +19,7 @@ from mlinfra_assets.feature_store.reader import SourceReader
 from mlinfra_assets.feature_store.snapshot import snapshot
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.learning.cutoffs import Cutoffs, moments, split
+from mlinfra_assets.learning.features_of import features_of
 from mlinfra_assets.learning.known_past import complete_to, first_event
 from mlinfra_assets.learning.model import ModelSpec
 
@@ -67,7 +68,8 @@ def build_training_set(
     Raises:
         TooLittleHistoryError: There is nothing to learn from or to judge by yet.
     """
-    prepared = _Prepared(read)
+    references = list(dict.fromkeys([*model.features, *_declared(also, views, model)]))
+    sources = _Views(views, references, read)
     label = model.label.view
     rows = read.rows(label.dataset.name, label.columns)
     complete = complete_to(rows, now)
@@ -75,12 +77,12 @@ def build_training_set(
     begin = first_event(rows)
     found = [] if begin is None else moments(begin, complete, spine.warmup_us, spine.every_us, model.label.horizon_us)
     cutoffs = split(model, found)
-    entities, t = _spine(model, views[spine.view], prepared, cutoffs)
+    entities, t = _spine(model, sources, cutoffs, models)
     columns = [
         pl.Series(CUTOFF, t).cast(TIMESTAMP),
         pl.Series(ROLE, [cutoffs.roles[int(moment)] for moment in t], dtype=pl.String()),
         *entities.get_columns(),
-        *_inputs([*model.features, *_declared(also, views, model)], views, prepared, entities, t, models),
+        *_inputs(references, sources, entities, t, models),
         _label(model, prepare(label, rows), entities, t),
     ]
     frame = pl.DataFrame(columns)
@@ -88,25 +90,33 @@ def build_training_set(
     return TrainingSet(labelled, cutoffs, from_micros(complete), frame.height - labelled.height)
 
 
-class _Prepared:
-    """The prepared rows of each view, made when they are first needed."""
+class _Views:
+    """Each view cut down to the features that are asked for, with its prepared rows, made when first needed."""
 
-    def __init__(self, read: SourceReader) -> None:
+    def __init__(self, views: Mapping[str, FeatureView], references: Sequence[str], read: SourceReader) -> None:
+        self._views = views
         self._read = read
-        self._made: dict[str, PreparedRows] = {}
+        self._wanted: dict[str, list[str]] = {}
+        for reference in references:
+            name, _, feature = reference.partition(":")
+            self._wanted.setdefault(name, []).append(feature)
+        self._made: dict[str, tuple[FeatureView, PreparedRows]] = {}
 
-    def of(self, view: FeatureView) -> PreparedRows:
-        if view.name not in self._made:
-            self._made[view.name] = prepare(view, self._read.rows(view.dataset.name, view.columns))
-        return self._made[view.name]
+    def __getitem__(self, name: str) -> tuple[FeatureView, PreparedRows]:
+        if name not in self._made:
+            view = self._views[name]
+            view = features_of(view, self._wanted.get(name, [view.features[0].name]))
+            self._made[name] = (view, prepare(view, self._read.rows(view.dataset.name, view.columns)))
+        return self._made[name]
 
 
 def _spine(
-    model: ModelSpec, view: FeatureView, prepared: _Prepared, cutoffs: Cutoffs
+    model: ModelSpec, views: _Views, cutoffs: Cutoffs, models: ScoreModels | None
 ) -> tuple[pl.DataFrame, NDArray[np.int64]]:
     """Whom to learn from and when: the entities that the view serves at each cutoff."""
     days = [from_micros(moment).date() for moment in cutoffs.all]
-    served = snapshot(view, prepared.of(view), days).select("day", *model.entity.join_keys).unique()
+    view, prepared = views[model.spine.view]
+    served = snapshot(view, prepared, days, models).select("day", *model.entity.join_keys).unique()
     served = served.sort("day", *model.entity.join_keys)
     moment = dict(zip(days, cutoffs.all, strict=True))
     t = np.array([moment[day] for day in served["day"]], dtype=np.int64)
@@ -114,20 +124,14 @@ def _spine(
 
 
 def _inputs(
-    references: Sequence[str],
-    views: Mapping[str, FeatureView],
-    prepared: _Prepared,
-    entities: pl.DataFrame,
-    t: NDArray[np.int64],
-    models: ScoreModels | None,
+    references: Sequence[str], views: _Views, entities: pl.DataFrame, t: NDArray[np.int64], models: ScoreModels | None
 ) -> list[pl.Series]:
     values: dict[str, pl.DataFrame] = {}
     for name in dict.fromkeys(reference.partition(":")[0] for reference in references):
-        view = views[name]
-        values[name] = evaluate(view, prepared.of(view), entities.select(view.join_keys), t, None, models)
+        view, prepared = views[name]
+        values[name] = evaluate(view, prepared, entities.select(view.join_keys), t, None, models)
     return [
-        values[reference.partition(":")[0]][reference.partition(":")[2]].alias(reference)
-        for reference in dict.fromkeys(references)
+        values[name][feature].alias(f"{name}:{feature}") for name, _, feature in (r.partition(":") for r in references)
     ]
 
 

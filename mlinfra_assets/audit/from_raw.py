@@ -1,0 +1,127 @@
+"""The rows that a feature view saw, made again from raw: contract in force, releases, frozen staging SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from mlinfra_assets.audit.contracts_in_force import ContractsInForce
+from mlinfra_assets.audit.documents import contract_of
+from mlinfra_assets.audit.raw_rows import Integrity, pieces, released
+from mlinfra_assets.contracts.source import Source
+from mlinfra_assets.contracts.validate import process
+from mlinfra_assets.curated.row_wise import run
+from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.feature_store.registry import ViewDocument
+from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.positions import Positions
+from mlinfra_assets.registry.registry import Registry
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a recomputation is about.
+
+    Attributes:
+        document: The registered view.
+        upto: A watermark of its source that contains all others asked about.
+        entities: Join keys of the entities asked about.
+    """
+
+    document: ViewDocument
+    upto: Positions
+    entities: pl.DataFrame
+
+
+class FromRaw:
+    """Makes a view's rows again from raw; nothing later than raw is read but which contract was in force.
+
+    Args:
+        lake: Where the tables are.
+        registry: Where contracts are kept by fingerprint.
+        sources: The declared sources: how their records come in.
+        max_payload_bytes: The limit that ingestion had.
+        integrity: Collects what is wrong with raw itself.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        registry: Registry,
+        sources: Mapping[str, Source],
+        max_payload_bytes: int,
+        integrity: Integrity,
+    ) -> None:
+        self._lake = lake
+        self._registry = registry
+        self._sources = sources
+        self._max_payload_bytes = max_payload_bytes
+        self._integrity = integrity
+
+    def rows(self, wanted: Wanted) -> pl.DataFrame:
+        """The dataset's rows that belong to the entities asked about, up to the watermark, released ones included.
+
+        Raises:
+            InvalidInputError: The source is no longer declared, or a contract that was in force is not registered.
+        """
+        document, view = wanted.document, wanted.document.view
+        made = [_staged(document, valid) for valid in self._valid(document, wanted.upto)]
+        columns = list(view.columns)
+        if not made:
+            made = [_staged(document, pl.DataFrame(schema=contract_of(document).polars_schema()))]
+        kept = [_of_entities(wanted, rows.select(columns)) for rows in made]
+        return pl.concat(kept)
+
+    def _valid(self, document: ViewDocument, upto: Positions) -> Iterator[pl.DataFrame]:
+        """Valid records in order of position, a piece at a time."""
+        source = self._source(document)
+        contracts = ContractsInForce(self._lake, self._registry, source, contract_of(document))
+        latest: list[pl.DataFrame] = []
+        for piece in pieces(self._lake, source, upto, self._integrity):
+            for bound, rows in contracts.split(piece):
+                yield self._process(bound, rows, None, latest)
+        let_in = released(self._lake, source, upto, self._integrity)
+        if let_in is not None:
+            raw, releases = let_in
+            for bound, some in contracts.split_releases(releases):
+                places = some.select("partition", "offset").unique()
+                yield self._process(bound, raw.join(places, on=["partition", "offset"], how="semi"), some, latest)
+
+    def _source(self, document: ViewDocument) -> Source:
+        name = document.view.dataset.source
+        if name not in self._sources:
+            raise InvalidInputError(
+                f"view {document.view.name} was computed from source {name}, which is no longer declared: put its "
+                "declaration back to recompute what was served from it"
+            )
+        return self._sources[name]
+
+    def _process(
+        self, source: Source, raw: pl.DataFrame, releases: pl.DataFrame | None, latest: list[pl.DataFrame]
+    ) -> pl.DataFrame:
+        known = pl.concat(latest) if latest else None
+        processed = process(
+            source, raw, releases=releases, latest=known, max_payload_bytes=self._max_payload_bytes
+        ).valid
+        if source.contract.primary_key:
+            latest.append(processed)
+        return processed
+
+
+def _staged(document: ViewDocument, valid: pl.DataFrame) -> pl.DataFrame:
+    """What the frozen staging SQL makes of valid records; the records themselves if the view reads them directly."""
+    return valid if document.sql is None else run(document.sql, valid, document.relation)
+
+
+def _of_entities(wanted: Wanted, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the entities asked about.
+
+    All rows of a dataset with a primary key: a later version of a row may belong to another entity.
+    """
+    view = wanted.document.view
+    if view.dataset.primary_key:
+        return rows
+    keys = list(view.join_keys)
+    return rows.join(wanted.entities.select(keys).unique(), on=keys, how="semi")

@@ -1,0 +1,77 @@
+"""Raw rows, read again in pieces, each payload checked against the hash that it was landed with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import polars as pl
+
+from mlinfra_assets import names
+from mlinfra_assets.contracts.source import FilesIngest, Source
+from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.positions import Positions
+
+PIECE_RECORDS, PIECE_FILES = 200_000, 1
+
+
+@dataclass
+class Integrity:
+    """What is wrong with raw itself, whatever it does to a prediction.
+
+    Attributes:
+        altered: Positions (source, partition, offset) whose payload is not what was landed.
+    """
+
+    altered: list[tuple[str, int, int]] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence a row, for people."""
+        return [
+            f"raw/{source}: the payload at partition {partition}, offset {offset} is not the one that was landed: its "
+            "content hash differs"
+            for source, partition, offset in sorted(set(self.altered))
+        ]
+
+
+def pieces(lake: Lake, source: Source, upto: Positions, integrity: Integrity) -> Iterator[pl.DataFrame]:
+    """The raw rows of a source up to a watermark, in order of position, a bounded number at a time."""
+    table = lake.table(names.table(*names.raw(source.name)))
+    if not table.exists():
+        return
+    version = table.version()
+    size = PIECE_FILES if isinstance(source.ingest, FilesIngest) else PIECE_RECORDS
+    for partition, end in sorted(upto.offsets.items()):
+        within = [("partition", "==", partition), ("offset", "<=", end)]
+        found = table.read(columns=["offset"], version=version, where=within)["offset"].unique().sort()
+        for start in range(0, len(found), size):
+            window = [("offset", ">=", found[start]), ("offset", "<=", found[min(start + size, len(found)) - 1])]
+            rows = table.read(version=version, where=[("partition", "==", partition), *window]).sort("offset")
+            _check(source.name, rows, integrity)
+            yield rows
+
+
+def released(
+    lake: Lake, source: Source, upto: Positions, integrity: Integrity
+) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """The raw rows that a watermark's releases let in, and those releases; None if there are none."""
+    table, raw = (lake.table(names.table(*key(source.name))) for key in (names.releases, names.raw))
+    if upto.releases == 0 or not table.exists() or not raw.exists():
+        return None
+    releases = table.read(where=[("number", "<=", upto.releases)]).sort("number")
+    if releases.is_empty():
+        return None
+    held = [("offset", ">=", releases["offset"].min()), ("offset", "<=", releases["offset"].max())]
+    places = releases.select("partition", "offset").unique()
+    rows = raw.read(where=held).join(places, on=["partition", "offset"], how="semi").sort("partition", "offset")
+    _check(source.name, rows, integrity)
+    return rows, releases
+
+
+def _check(source: str, rows: pl.DataFrame, integrity: Integrity) -> None:
+    columns = rows.select("partition", "offset", "content_hash", "payload")
+    for partition, offset, landed, payload in columns.iter_rows():
+        if blake2b(payload, digest_size=16).hexdigest() != landed:
+            integrity.altered.append((source, partition, offset))

@@ -1,0 +1,121 @@
+"""One prediction, recomputed from raw: every value beside the one that was logged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from mlinfra_assets import names
+from mlinfra_assets.audit.bits import Value, same
+from mlinfra_assets.audit.logged import UsedView
+from mlinfra_assets.audit.predictions import SCORE, recompute_and_compare
+from mlinfra_assets.audit.report import AuditReport
+from mlinfra_assets.clock import from_micros
+from mlinfra_assets.contracts.source import Source
+from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.registry.registry import Registry
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One value of the prediction.
+
+    Attributes:
+        name: `"view:feature"`, or `score`.
+        logged: What was served.
+        recomputed: What raw gives; null too if it could not be recomputed.
+        same: Whether they are the same to the last bit.
+    """
+
+    name: str
+    logged: Value
+    recomputed: Value
+    same: bool
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A prediction as it was logged and as raw gives it.
+
+    Attributes:
+        prediction_id: Which.
+        model: The model.
+        model_version: The version that scored.
+        entity: Join key values by name.
+        predicted_at: `t`, UTC.
+        views: The state of each view used.
+        values: The vector in the model's order, then the score.
+        report: The comparison, with what is missing and why values differ.
+    """
+
+    prediction_id: str
+    model: str
+    model_version: str
+    entity: Mapping[str, Value]
+    predicted_at: datetime
+    views: Mapping[str, UsedView]
+    values: tuple[Compared, ...]
+    report: AuditReport
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether every value came out the same, from raw rows that are what was landed."""
+        return self.report.passed
+
+    def to_dict(self) -> dict[str, object]:
+        """A JSON-ready form."""
+        return {
+            "prediction_id": self.prediction_id,
+            "model": self.model,
+            "model_version": self.model_version,
+            "entity": dict(self.entity),
+            "predicted_at": self.predicted_at.isoformat(),
+            "views": {
+                name: {"version": used.version, "watermark": {s: p.to_dict() for s, p in used.watermark.items()}}
+                for name, used in self.views.items()
+            },
+            "values": [value.__dict__ for value in self.values],
+            "reproduced": self.reproduced,
+            "messages": self.report.messages(),
+        }
+
+
+def replay(
+    prediction_id: str, lake: Lake, registry: Registry, sources: Mapping[str, Source], *, max_payload_bytes: int
+) -> Replay:
+    """Recompute one logged prediction from raw and compare it.
+
+    Args:
+        prediction_id: Its id.
+        lake: Where the tables are.
+        registry: View definitions and contracts by version.
+        sources: The declared sources: how raw records are decoded.
+        max_payload_bytes: The limit that ingestion had.
+
+    Raises:
+        InvalidInputError: There is no such prediction, or its row is no prediction event.
+    """
+    table = lake.table(names.table(*names.processed(names.PREDICTIONS)))
+    frame = table.read(where=[("prediction_id", "==", prediction_id)]) if table.exists() else None
+    if frame is None or frame.is_empty():
+        raise InvalidInputError(
+            f"there is no prediction {prediction_id} in {table.name}: if it was made just now, bring the predictions "
+            "stream in first (materialize raw/predictions and processed/predictions)"
+        )
+    found = recompute_and_compare(frame, lake, registry, sources, max_payload_bytes)
+    logged = found.predictions[0]
+    vector = found.vectors.values[prediction_id]
+    pairs = [(name, value, vector.get(name), name in vector) for name, value in logged.features.items()]
+    pairs.append((SCORE, logged.score, found.scores.get(prediction_id), prediction_id in found.scores))
+    return Replay(
+        prediction_id=prediction_id,
+        model=logged.model,
+        model_version=logged.model_version,
+        entity=logged.entity,
+        predicted_at=from_micros(logged.predicted_at),
+        views=logged.views,
+        values=tuple(Compared(name, was, now, there and same(was, now)) for name, was, now, there in pairs),
+        report=found.report,
+    )
