@@ -7,15 +7,21 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 
-def daily(start: date, end: date | None = None) -> dg.DailyPartitionsDefinition:
-    """Days in UTC from `start` on, up to and including `end`; without an end, up to yesterday by the machine's clock.
+def daily(start: date, last: date | None = None, *, today: bool = False) -> dg.DailyPartitionsDefinition:
+    """Days in UTC from `start` on.
 
-    A home with a simulated clock needs an end: its present is not the machine's.
+    Args:
+        start: The first day.
+        last: The last day that is over. None: yesterday by the machine's clock. A home with a simulated clock needs one:
+            its present is not the machine's.
+        today: Whether the day that has begun is one of them too.
     """
+    end = None if last is None else datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1 + today)
     return dg.DailyPartitionsDefinition(
         start_date=datetime(start.year, start.month, start.day, tzinfo=UTC),
-        end_date=None if end is None else datetime(end.year, end.month, end.day, tzinfo=UTC) + timedelta(days=1),
+        end_date=end,
         timezone="UTC",
+        end_offset=int(today and end is None),
     )
 
 
