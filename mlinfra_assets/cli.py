@@ -1,0 +1,74 @@
+"""The command line: `mlinfra ...`.
+
+Exit status: 0 done; 1 an error, with what to do about it; 2 wrong usage; 130 interrupted by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import Abort, ClickException, Exit
+
+from mlinfra_assets.commands import api, demo, doctor, quarantine, replay, up
+from mlinfra_assets.commands.failure import is_interruption, keep_traceback
+from mlinfra_assets.errors import MlinfraError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="mlinfra",
+    help="An ML data platform as one Dagster project.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("up")(up.up)
+app.command("doctor")(doctor.doctor)
+app.add_typer(quarantine.app, name="quarantine")
+app.command("replay")(replay.replay)
+app.command("api")(api.api)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line (without the program's name), and return its exit status."""
+    try:
+        status = app(args=list(arguments), standalone_mode=False)
+    except ClickException as error:
+        error.show()
+        return error.exit_code
+    except Exit as stop:
+        return stop.exit_code
+    except MlinfraError as error:
+        return _fail(str(error))
+    except Abort:
+        return _interrupted()
+    except BaseException as error:  # the outermost place: whatever it is, it ends in a message and a status
+        if isinstance(error, SystemExit):
+            raise
+        if is_interruption(error):
+            return _interrupted()
+        return _fail(keep_traceback(error, arguments))
+    return status if isinstance(status, int) else 0
+
+
+def main() -> None:
+    """The program."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+def _interrupted() -> int:
+    print("interrupted", file=sys.stderr)
+    return INTERRUPTED
+
+
+if __name__ == "__main__":
+    main()

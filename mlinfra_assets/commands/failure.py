@@ -1,0 +1,55 @@
+"""What the command line does with an exception that is nobody's message."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlinfra_assets.clock import SystemClock
+from mlinfra_assets.commands.context import settings_for
+from mlinfra_assets.errors import MlinfraError
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether this is a person's Ctrl-C, as Python or as Dagster raises it."""
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    dagster = sys.modules.get("dagster")
+    return dagster is not None and isinstance(error, dagster.DagsterExecutionInterruptedError)
+
+
+def keep_traceback(error: BaseException, arguments: Sequence[str]) -> str:
+    """Write the whole traceback to a file among the home's logs, and say shortly what happened and where to look."""
+    now = SystemClock().now()
+    text = f"{now.isoformat()} mlinfra {' '.join(arguments)}\n" + "".join(traceback.format_exception(error))
+    name = f"error-{now:%Y%m%dT%H%M%S%f}.log"
+    file = _write(_logs(arguments), name, text)
+    first = (str(error).strip().splitlines() or [""])[0][:200]
+    return f"unexpected {type(error).__name__}: {first}\nThe full traceback is in {file}"
+
+
+def _logs(arguments: Sequence[str]) -> Path:
+    return settings_for(_home(arguments)).home / "logs"
+
+
+def _home(arguments: Sequence[str]) -> Path | None:
+    for place, argument in enumerate(arguments):
+        if argument == "--home" and place + 1 < len(arguments):
+            return Path(arguments[place + 1])
+        if argument.startswith("--home="):
+            return Path(argument.removeprefix("--home="))
+    return None
+
+
+def _write(folder: Path, name: str, text: str) -> Path:
+    """Write the file, in the system's temporary folder if the home takes none."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="mlinfra-"))
+        (folder / name).write_text(text)
+    return folder / name

@@ -1,0 +1,106 @@
+"""Reads UCI's Online Retail and Online Retail II in the forms that the world has them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from mlinfra_assets.demo import order_lines
+from mlinfra_assets.demo.tabular import read_tables
+from mlinfra_assets.demo.wall_times import wall_times
+from mlinfra_assets.errors import InvalidInputError
+
+NAMES = {
+    "InvoiceNo": ("InvoiceNo", "Invoice"),
+    "StockCode": ("StockCode",),
+    "Description": ("Description",),
+    "Quantity": ("Quantity",),
+    "InvoiceDate": ("InvoiceDate",),
+    "UnitPrice": ("UnitPrice", "Price"),
+    "CustomerID": ("CustomerID", "Customer ID"),
+    "Country": ("Country",),
+}
+RESTART = pl.duration(days=1)
+
+
+@dataclass(frozen=True)
+class Retail:
+    """Order lines, and what had to be done to get them.
+
+    Attributes:
+        lines: Columns of `order_lines.SCHEMA`, in time order.
+        repeated: Lines left out because two parts of the file (Online Retail II's sheets) both carry their invoices.
+    """
+
+    lines: pl.DataFrame
+    repeated: int
+
+
+def read(path: Path) -> Retail:
+    """Read the data set from a file.
+
+    Raises:
+        InvalidInputError: The file is missing, torn, or not this data set; the message names the file, and the line or
+            the columns.
+    """
+    name = str(path)
+    tables = [table for table in read_tables(path) if table.height]
+    if not tables:
+        raise InvalidInputError(f"{name} has a header but no lines: download it again")
+    lines = pl.concat([_canonical(table, name) for table in tables])
+    kept = _without_repeated_invoices(lines)
+    return Retail(order_lines.arrange(kept), repeated=lines.height - kept.height)
+
+
+def _canonical(table: pl.DataFrame, name: str) -> pl.DataFrame:
+    columns = _match(table.columns, name)
+    table = table.select(pl.col(found).alias(column) for column, found in columns.items())
+    times = wall_times(table["InvoiceDate"], name)
+    text = table.with_columns(pl.col(order_lines.TEXT).cast(pl.String).replace("", None))
+    return text.with_columns(
+        times.alias("InvoiceDate"),
+        *(pl.col(column).str.replace(r"^(\d+)\.0+$", "$1") for column in ("InvoiceNo", "StockCode", "Description")),
+        pl.col("Quantity").str.strip_chars().str.replace(r"^(-?\d+)\.0+$", "$1"),
+        pl.col("UnitPrice").str.strip_chars().str.replace(r"^(-?\d+),(\d+)$", "$1.$2"),
+        pl.col("CustomerID").str.strip_chars().str.replace(r"^(\d+)(\.0+)?$", "${1}.0"),
+    )
+
+
+def _match(found: Sequence[str], name: str) -> dict[str, str]:
+    """The file's name of each column."""
+    by_form = {_form(column): column for column in found}
+    matched: dict[str, str] = {}
+    for column, spellings in NAMES.items():
+        there = [by_form[_form(s)] for s in spellings if _form(s) in by_form]
+        if len(there) > 1:
+            raise InvalidInputError(f"{name} has both {there[0]!r} and {there[1]!r}: keep the one that is the {column}")
+        if not there:
+            near = difflib.get_close_matches(column, found, n=1)
+            hint = f" (is it {near[0]!r}?)" if near else ""
+            wanted = " or ".join(repr(s) for s in spellings)
+            raise InvalidInputError(f"{name} has no column {wanted}{hint}; its columns are {list(found)[:12]}")
+        matched[column] = there[0]
+    return matched
+
+
+def _form(column: str) -> str:
+    return column.lower().replace(" ", "").replace("_", "").strip("\ufeff")
+
+
+def _without_repeated_invoices(lines: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the invoices that an earlier part of the file has already told.
+
+    Online Retail II is two sheets, a year each, and both hold the days from the 1st to the 9th of December 2010. Put
+    one after the other, time jumps back where the second begins. A file with many jumps is in another order
+    altogether, and is taken as it is.
+    """
+    jumps = (pl.col("InvoiceDate").diff() < -RESTART).fill_null(value=False)
+    parted = lines.with_columns(jumps.cum_sum().alias("_part"))
+    if not 0 < int(parted["_part"].max() or 0) <= 2:  # pyright: ignore[reportArgumentType]
+        return lines
+    first = pl.col("_part").min().over("InvoiceNo")
+    return parted.filter(pl.col("_part") == first).drop("_part")
