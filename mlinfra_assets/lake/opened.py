@@ -1,0 +1,118 @@
+"""A kept handle on one Delta table: opened once, brought up to date cheaply, checked for damage, dropped on doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from mlinfra_assets.lake import health
+from mlinfra_assets.lake.errors import ForeignFormatError, MissingTableError, explained
+
+
+class OpenedTable:
+    """Opens a table and keeps the handle. Not thread-safe: its owner holds a lock.
+
+    Attributes:
+        name: The table's name in the lake.
+        uri: Folder or `s3://` address.
+        options: Storage options of the object store.
+        folder: The folder, if it is a local one.
+    """
+
+    def __init__(self, name: str, uri: str, options: Mapping[str, str]) -> None:
+        self.name = name
+        self.uri = uri
+        self.options = dict(options)
+        self.folder = None if "://" in uri else Path(uri)
+        self._handle: DeltaTable | None = None
+        self._verified = -1
+
+    def exists(self) -> bool:
+        """Whether there is such a table."""
+        if self._handle is not None:
+            return True
+        if self.folder is not None:
+            return any((self.folder / "_delta_log").glob("*.json"))
+        with explained(self.name, self.uri):
+            return DeltaTable.is_deltatable(self.uri, storage_options=self.options)
+
+    def latest(self) -> DeltaTable:
+        """The handle, at the newest version.
+
+        Raises:
+            MissingTableError: There is no such table.
+            LakeCorruptError: Its log is damaged.
+            UnavailableError: The storage cannot be reached.
+        """
+        handle = self._current()
+        if self.folder is not None and handle.version() != self._verified:
+            health.verify(self.name, self.folder, handle.version(), self._verified)
+            self._verified = handle.version()
+        self._handle = handle
+        return handle
+
+    def at(self, version: int | None) -> DeltaTable:
+        """A handle at a version (None: the newest).
+
+        Raises:
+            MissingTableError: There is no such table or version.
+        """
+        latest = self.latest()
+        if version is None or version == latest.version():
+            return latest
+        if not 0 <= version <= latest.version():
+            raise MissingTableError(
+                f"table {self.name} has no version {version}: it has the versions 0 to {latest.version()}"
+            )
+        with explained(self.name, self.uri):
+            return self._open(version)
+
+    def drop(self) -> None:
+        """Forget the handle: the next use opens anew."""
+        self._handle = None
+        self._verified = -1
+
+    def confirm(self, before: int, after: int) -> None:
+        """Force the commits in (`before`, `after`] to the disk."""
+        if self.folder is not None and after > before:
+            with explained(self.name, self.uri):
+                health.confirm(self.folder, before + 1, after)
+
+    def _current(self) -> DeltaTable:
+        with explained(self.name, self.uri):
+            if self._handle is not None:
+                try:
+                    self._handle.update_incremental()
+                except DeltaError:
+                    self.drop()  # opening anew either succeeds or says what is wrong
+                else:
+                    return self._handle
+            return self._open(None)
+
+    def _open(self, version: int | None) -> DeltaTable:
+        try:
+            handle = DeltaTable(self.uri, version=version, storage_options=self.options or None)
+        except TableNotFoundError as error:
+            raise MissingTableError(
+                f"there is no table {self.name} at {self.uri} yet: materialize the asset of that name first"
+            ) from error
+        except DeltaError as error:
+            cause = str(error).splitlines()[0]
+            found = health.diagnose(self.name, self.folder, cause) if self.folder is not None else None
+            if found is not None:
+                raise found from error
+            raise
+        self._refuse_foreign(handle)
+        return handle
+
+    def _refuse_foreign(self, handle: DeltaTable) -> None:
+        features = handle.protocol().reader_features or []
+        mapping = handle.metadata().configuration.get("delta.columnMapping.mode", "none")
+        if "deletionVectors" in features or mapping != "none":
+            raise ForeignFormatError(
+                f"table {self.name} at {self.uri} uses deletion vectors or column mapping, which another engine "
+                "switched on: rewrite it without them (only this platform writes its tables)"
+            )
