@@ -73,7 +73,8 @@ def divide(numerator: np.ndarray, denominator: np.ndarray, shift: int = 0) -> np
     np.divide(numerator * float(up), denominator * float(down), out=result, where=plain)
     for i in np.flatnonzero(usable & ~plain):
         result[i] = (int(numerator[i]) * up) / (int(denominator[i]) * down)
-    return result
+    # Exact numbers have no negative zero: adding zero turns 0 / -1 into zero and changes nothing else.
+    return result + 0.0
 
 
 def to_double(values: np.ndarray, scale: int) -> np.ndarray:
