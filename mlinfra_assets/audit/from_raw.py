@@ -78,7 +78,7 @@ class FromRaw:
         """Valid records in order of position, a piece at a time."""
         source = self._source(document)
         contracts = ContractsInForce(self._lake, self._registry, source, contract_of(document))
-        latest: list[pl.DataFrame] = []
+        latest = [pl.DataFrame(schema=source.contract.polars_schema())] if source.contract.primary_key else []
         for piece in pieces(self._lake, source, upto, self._integrity):
             for bound, rows in contracts.split(piece):
                 yield self._process(bound, rows, None, latest)
@@ -101,7 +101,7 @@ class FromRaw:
     def _process(
         self, source: Source, raw: pl.DataFrame, releases: pl.DataFrame | None, latest: list[pl.DataFrame]
     ) -> pl.DataFrame:
-        known = pl.concat(latest) if latest else None
+        known = pl.concat(latest, how="diagonal") if latest else None
         processed = process(
             source, raw, releases=releases, latest=known, max_payload_bytes=self._max_payload_bytes
         ).valid

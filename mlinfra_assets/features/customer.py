@@ -30,6 +30,6 @@ def customer_features(stg_order_lines):  # noqa: ANN001, ANN201 - a symbolic dat
         "product_variety_90d": lines["stock_code"].count_distinct("90d", where=sale & lines["is_product"]),
         "average_line_quantity": lines["quantity"].mean(where=sale),
         "return_rate": lines["invoice_no"].count_distinct(where=returned) / orders,
-        "returned_share": -lines["line_amount"].sum(where=returned) / spent,
+        "returned_share": -lines["line_amount"].sum(where=returned).fill_null(0.0) / spent,
     }
     return {**habits, "churn_risk_score": Model("churn").score(habits)}

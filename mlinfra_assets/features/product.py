@@ -24,5 +24,5 @@ def product_features(stg_order_lines):  # noqa: ANN001, ANN201 - a symbolic data
         "average_price_90d": lines["line_amount"].sum("90d", where=sale) / units_90d,
         "last_unit_price": lines["unit_price"].last(where=sale),
         "days_since_sale": lines.since_last(where=sale) / SECONDS_A_DAY,
-        "returned_units_share_90d": -lines["quantity"].sum("90d", where=returned) / units_90d,
+        "returned_units_share_90d": -lines["quantity"].sum("90d", where=returned).fill_null(0) / units_90d,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,13 +29,16 @@ def to_onnx(estimator: Any, name: str, inputs: Sequence[str]) -> bytes:  # noqa:
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
 
-    model = convert_sklearn(
-        estimator,
-        name=name,
-        initial_types=[(INPUT, FloatTensorType([None, len(inputs)]))],
-        options={id(estimator): {"zipmap": False}},
-        target_opset=OPSET,
-    )
+    with warnings.catch_warnings():
+        # The converter writes booleans into integer fields, which protobuf accepts and announces to refuse one day.
+        warnings.filterwarnings("ignore", message=".*Expected an int, got a boolean", category=DeprecationWarning)
+        model = convert_sklearn(
+            estimator,
+            name=name,
+            initial_types=[(INPUT, FloatTensorType([None, len(inputs)]))],
+            options={id(estimator): {"zipmap": False}},
+            target_opset=OPSET,
+        )
     return model.SerializeToString()
 
 
@@ -53,10 +57,10 @@ def verify_scoring(model: str, scorer: OnnxScorer, features: NDArray[np.float64]
         row = int(differs[0])
         raise ScoringDiffersError(
             f"model {model}: {len(differs)} of {len(features)} rows score differently alone and in a batch (row {row}: "
-            f"{alone[row]!r} and {together[row]!r}): its trainer's ONNX form cannot be served; use a tree ensemble"
+            f"{float(alone[row])!r} and {float(together[row])!r}): its trainer's ONNX form cannot be served; use a tree ensemble"
         )
     invalid = np.flatnonzero(~((together >= 0) & (together <= 1)))
     if len(invalid):
         row = int(invalid[0])
-        raise ScoringDiffersError(f"model {model}: row {row} scores {together[row]!r}, no probability")
+        raise ScoringDiffersError(f"model {model}: row {row} scores {float(together[row])!r}, no probability")
     return together

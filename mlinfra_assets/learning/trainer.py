@@ -47,8 +47,13 @@ class GradientBoosting:
     seed: int = 7
 
     def fit(self, features: NDArray[np.float32], labels: NDArray[np.int64]) -> Any:  # noqa: ANN401 - an estimator
-        """A fitted `HistGradientBoostingClassifier`; no early stopping, whose split would be a hidden holdout."""
+        """A fitted `HistGradientBoostingClassifier`; no early stopping, whose split would be a hidden holdout.
+
+        One thread: the result is the same with any number, and beside other work on few cores the helper threads spin
+        for longer than they save.
+        """
         from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
 
         estimator = HistGradientBoostingClassifier(
             max_iter=self.iterations,
@@ -59,7 +64,8 @@ class GradientBoosting:
             early_stopping=False,
             random_state=self.seed,
         )
-        return estimator.fit(features, labels)
+        with threadpool_limits(limits=1, user_api="openmp"):
+            return estimator.fit(features, labels)
 
     def parameters(self) -> dict[str, object]:
         """The estimator's name and its settings."""

@@ -62,5 +62,5 @@ def test_a_short_history_keeps_a_smaller_holdout() -> None:
 
 
 def test_too_little_history_says_how_much_is_needed() -> None:
-    with pytest.raises(TooLittleHistoryError, match="model churn: cutoffs with a known label: none.*150 days"):
+    with pytest.raises(TooLittleHistoryError, match=r"model churn: cutoffs with a known label: none.*150 days"):
         split(shop_model(), [])
