@@ -1,0 +1,1 @@
+"""Stream logs: one interface, and Redis Streams behind it. No Dagster."""

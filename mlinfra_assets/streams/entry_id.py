@@ -1,0 +1,30 @@
+"""Redis's entry ids as offsets: one integer that orders as they do."""
+
+from __future__ import annotations
+
+SEQUENCE_BITS = 20
+MAX_SEQUENCE = (1 << SEQUENCE_BITS) - 1
+MAX_MILLIS = (1 << 43) - 1
+
+
+def to_offset(entry_id: bytes) -> int:
+    """The offset of an entry id `<milliseconds>-<sequence>`.
+
+    Raises:
+        ValueError: The id is beyond what an offset can hold; no clock and no producer makes such ids.
+    """
+    millis, _, sequence = entry_id.partition(b"-")
+    high, low = int(millis), int(sequence or 0)
+    if high > MAX_MILLIS or low > MAX_SEQUENCE:
+        raise ValueError(f"the stream entry id {entry_id.decode()} does not fit an offset of 43 + {SEQUENCE_BITS} bits")
+    return high << SEQUENCE_BITS | low
+
+
+def from_offset(offset: int) -> bytes:
+    """The entry id of an offset."""
+    return b"%d-%d" % (offset >> SEQUENCE_BITS, offset & MAX_SEQUENCE)
+
+
+def known_at(offset: int) -> int:
+    """Microseconds since the epoch at which the record of this offset was appended."""
+    return (offset >> SEQUENCE_BITS) * 1000

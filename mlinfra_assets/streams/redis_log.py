@@ -1,0 +1,205 @@
+"""Redis Streams as a stream log: one partition a topic, entry ids as offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import redis
+
+from mlinfra_assets.clock import to_micros
+from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.redis_server import reachable
+from mlinfra_assets.streams import entry, scripts
+from mlinfra_assets.streams.entry_id import from_offset, to_offset
+from mlinfra_assets.streams.errors import RetentionGapError, StreamResetError
+from mlinfra_assets.streams.record import NewRecord, StreamRecord
+
+PREFIX = "mlinfra:stream:"
+PARTITION = 0
+BATCH = 500
+BATCH_BYTES = 8 * 1024 * 1024
+FIRST_LOOK = 64
+LOOK = 5_000
+LOOK_BYTES = 16 * 1024 * 1024
+
+
+class RedisLog:
+    """The topics of a Redis server.
+
+    A topic `t` is the stream `mlinfra:stream:t`; what was trimmed from it stands in `mlinfra:stream:t:trimmed`.
+    Appending is at least once: after an error the records may or may not be there.
+    """
+
+    def __init__(self, client: redis.Redis) -> None:
+        # The commands' declared return types cover the asynchronous client as well.
+        self._client: Any = client
+        self._append = client.register_script(scripts.APPEND)
+        self._trim = client.register_script(scripts.TRIM)
+
+    def append(self, topic: str, records: Sequence[NewRecord], at: datetime | None = None) -> list[tuple[int, int]]:
+        """Append records; returns the (partition, offset) of each. See `StreamLog.append`.
+
+        Raises:
+            UnavailableError: Redis is gone or full.
+            InvalidInputError: `at` has no zone, or a record carries a header twice.
+        """
+        if at is None:
+            fields = [entry.to_fields(record) for record in records]
+            with reachable(self._client), self._client.pipeline(transaction=False) as pipeline:
+                for arguments in fields:
+                    pipeline.execute_command("XADD", PREFIX + topic, "*", *arguments)
+                ids = pipeline.execute()
+        else:
+            ids = []
+            for batch in _batches((at, record) for record in records):
+                with reachable(self._client):
+                    ids += self._append(keys=[PREFIX + topic], args=batch)
+        return [(PARTITION, to_offset(entry_id)) for entry_id in ids]
+
+    def append_at(self, topic: str, records: Iterable[tuple[datetime, NewRecord]]) -> int:
+        """Append many records, each at its own moment; returns how many. See `StreamLog.append_at`.
+
+        Raises:
+            UnavailableError: Redis is gone or full; a first part of the records may be there.
+            InvalidInputError: Times go back or have no zone; what came before is appended.
+        """
+        appended = 0
+        for batch in _batches(_in_order(records)):
+            with reachable(self._client):
+                appended += len(self._append(keys=[PREFIX + topic], args=batch))
+        return appended
+
+    def end(self, topic: str) -> dict[int, int]:
+        """Last offset by partition; empty if the topic never held a record. Trimmed records count."""
+        info = self._info(topic)
+        last = to_offset(info["last-generated-id"]) if info else 0
+        return {PARTITION: last} if last else {}
+
+    def first(self, topic: str) -> dict[int, int]:
+        """First offset that is still there, by partition; empty if none is."""
+        with reachable(self._client):
+            found = self._client.xrange(PREFIX + topic, count=1)
+        return {PARTITION: to_offset(found[0][0])} if found else {}
+
+    def read(
+        self, topic: str, after: Mapping[int, int], upto: Mapping[int, int], max_records: int, max_bytes: int
+    ) -> Iterator[list[StreamRecord]]:
+        """The records past `after` up to and including `upto`, in batches. See `StreamLog.read`.
+
+        A batch holds at most `max_records`, and ends with the record that takes it to `max_bytes`.
+
+        Raises:
+            RetentionGapError: Records past `after` are gone.
+            StreamResetError: The stream ends before `after`.
+            UnavailableError: Redis is gone.
+        """
+        last = upto.get(PARTITION)
+        if last is None:
+            return
+        position = after.get(PARTITION, -1)
+        self._refuse_reset(topic, position)
+        batch: list[StreamRecord] = []
+        held = 0
+        for record in self._entries(topic, position, last):
+            batch.append(record)
+            held += entry.size(record)
+            if len(batch) >= max_records or held >= max_bytes:
+                yield batch
+                batch, held = [], 0
+        if batch:
+            yield batch
+
+    def trim(self, topic: str, upto: Mapping[int, int]) -> int:
+        """Remove the records up to and including `upto`; returns how many."""
+        last = upto.get(PARTITION)
+        if last is None:
+            return 0
+        keys = [PREFIX + topic, f"{PREFIX}{topic}:trimmed"]
+        with reachable(self._client):
+            return int(self._trim(keys=keys, args=[from_offset(last), from_offset(last + 1)]))
+
+    def _entries(self, topic: str, position: int, last: int) -> Iterator[StreamRecord]:
+        """Records one by one, fetched in portions whose size follows that of the records seen."""
+        look = FIRST_LOOK
+        while position < last:
+            start = b"(" + from_offset(position) if position >= 0 else b"-"
+            found, gone = self._portion(topic, start, from_offset(last), look)
+            if gone > position:
+                raise _gap(topic, gone, position)
+            fetched = 0
+            for entry_id, fields in found:
+                record = entry.to_record(entry_id, fields)
+                position = record.offset
+                fetched += entry.size(record)
+                yield record
+            if len(found) < look:
+                return
+            look = max(1, min(LOOK, LOOK_BYTES * look // max(fetched, 1)))
+
+    def _portion(self, topic: str, start: bytes, last: bytes, count: int) -> tuple[list, int]:
+        """Entries from `start` on, and the last offset that was ever removed (-1: none), seen at one moment."""
+        with reachable(self._client), self._client.pipeline(transaction=True) as pipeline:
+            pipeline.xrange(PREFIX + topic, min=start, max=last, count=count)
+            pipeline.get(f"{PREFIX}{topic}:trimmed")
+            pipeline.xinfo_stream(PREFIX + topic)
+            found, trimmed, info = pipeline.execute(raise_on_error=False)
+            if isinstance(found, redis.RedisError):
+                raise found
+        gone = to_offset(trimmed) if trimmed else -1
+        if isinstance(info, dict) and "max-deleted-entry-id" in info:  # Redis 7 and later
+            gone = max(gone, to_offset(info["max-deleted-entry-id"]) or -1)
+        return found, gone
+
+    def _refuse_reset(self, topic: str, position: int) -> None:
+        end = self.end(topic).get(PARTITION, -1)
+        if position > end:
+            raise StreamResetError(
+                f"stream {topic} ends at {end if end >= 0 else 'nothing'}, before the reader's position {position}: it "
+                "was emptied or replaced, and new records could be taken for old ones; restore Redis's data"
+            )
+
+    def _info(self, topic: str) -> dict[str, Any]:
+        with reachable(self._client):
+            try:
+                return self._client.xinfo_stream(PREFIX + topic)
+            except redis.ResponseError as error:
+                if "no such key" in str(error):
+                    return {}
+                raise
+
+
+def _gap(topic: str, gone: int, position: int) -> RetentionGapError:
+    stands = f"at {position}" if position >= 0 else "at the start"
+    return RetentionGapError(
+        f"stream {topic}: records up to offset {gone} were removed, but the reader stands {stands}: what lies between "
+        "is lost here; bring it in from the producer again, or restore the stream, before reading on"
+    )
+
+
+def _in_order(records: Iterable[tuple[datetime, NewRecord]]) -> Iterator[tuple[datetime, NewRecord]]:
+    last: datetime | None = None
+    for at, record in records:
+        if last is not None and at < last:
+            raise InvalidInputError(f"records to append go back in time: {at.isoformat()} after {last.isoformat()}")
+        last = at
+        yield at, record
+
+
+def _batches(records: Iterable[tuple[datetime, NewRecord]]) -> Iterator[list[bytes | int]]:
+    """Arguments of the append script, for a bounded number of records and bytes each."""
+    iterator = iter(records)
+    while portion := list(islice(iterator, BATCH)):
+        arguments: list[bytes | int] = []
+        held = 0
+        for at, record in portion:
+            fields = entry.to_fields(record)
+            arguments += [max(to_micros(at) // 1000, 0), len(fields), *fields]
+            held += sum(map(len, fields))
+            if held >= BATCH_BYTES:
+                yield arguments
+                arguments, held = [], 0
+        if arguments:
+            yield arguments

@@ -1,0 +1,45 @@
+"""What has to happen in Redis in one piece, as Lua."""
+
+from __future__ import annotations
+
+APPEND = """
+-- KEYS: stream. ARGV: per record its milliseconds, the number of its field arguments, and those.
+local last_ms, last_seq = 0, -1
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      local dash = string.find(info[i + 1], '-', 1, true)
+      last_ms = tonumber(string.sub(info[i + 1], 1, dash - 1))
+      last_seq = tonumber(string.sub(info[i + 1], dash + 1))
+    end
+  end
+end
+local ids = {}
+local at = 1
+while at <= #ARGV do
+  local ms, count = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local seq = 0
+  if ms <= last_ms then
+    ms, seq = last_ms, last_seq + 1
+    if seq > 1048575 then ms, seq = last_ms + 1, 0 end
+  end
+  if ms == 0 and seq == 0 then seq = 1 end
+  local id = string.format('%.0f-%.0f', ms, seq)
+  redis.call('XADD', KEYS[1], id, unpack(ARGV, at + 2, at + 1 + count))
+  ids[#ids + 1] = id
+  last_ms, last_seq = ms, seq
+  at = at + 2 + count
+end
+return ids
+"""
+"""Appends records at chosen moments: at the first free id that is neither before its moment nor before the last."""
+
+TRIM = """
+-- KEYS: stream, marker of what was trimmed. ARGV: last id to remove, first id to keep.
+local gone = redis.call('XREVRANGE', KEYS[1], ARGV[1], '-', 'COUNT', 1)
+if #gone == 0 then return 0 end
+redis.call('SET', KEYS[2], gone[1][1])
+return redis.call('XTRIM', KEYS[1], 'MINID', ARGV[2])
+"""
+"""Removes the oldest records and remembers the last one removed."""
