@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 
 import typer
-from typer.exceptions import Abort, ClickException, Exit
 
 from mlinfra_assets.commands import api, demo, doctor, quarantine, replay, up
 from mlinfra_assets.commands.failure import is_interruption, keep_traceback
@@ -36,23 +35,15 @@ app.command("api")(api.api)
 def run(arguments: Sequence[str]) -> int:
     """Run a command line (without the program's name), and return its exit status."""
     try:
-        status = app(args=list(arguments), standalone_mode=False)
-    except ClickException as error:
-        error.show()
-        return error.exit_code
-    except Exit as stop:
-        return stop.exit_code
+        app(args=list(arguments), prog_name="mlinfra")
     except MlinfraError as error:
         return _fail(str(error))
-    except Abort:
-        return _interrupted()
+    except SystemExit as end:  # typer ends every command line so, having said itself what was wrong with its usage
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return _interrupted() if status == INTERRUPTED else status
     except BaseException as error:  # the outermost place: whatever it is, it ends in a message and a status
-        if isinstance(error, SystemExit):
-            raise
-        if is_interruption(error):
-            return _interrupted()
-        return _fail(keep_traceback(error, arguments))
-    return status if isinstance(status, int) else 0
+        return _interrupted() if is_interruption(error) else _fail(keep_traceback(error, arguments))
+    return 0
 
 
 def main() -> None:

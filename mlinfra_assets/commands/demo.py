@@ -64,4 +64,6 @@ def demo(
         show(result, sys.stdout)
     if not result.exact:
         made, same = result.predictions.made, result.predictions.reproduced
-        raise NotReproducedError(f"{same} of {made} predictions were reproduced from raw; `mlinfra replay ID` shows how")
+        raise NotReproducedError(
+            f"{same} of {made} predictions were reproduced from raw; `mlinfra replay ID` shows how"
+        )

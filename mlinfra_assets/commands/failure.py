@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import traceback
@@ -9,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlinfra_assets.clock import SystemClock
-from mlinfra_assets.commands.context import settings_for
-from mlinfra_assets.errors import MlinfraError
+from mlinfra_assets.settings import PREFIX
 
 
 def is_interruption(error: BaseException) -> bool:
@@ -32,7 +32,9 @@ def keep_traceback(error: BaseException, arguments: Sequence[str]) -> str:
 
 
 def _logs(arguments: Sequence[str]) -> Path:
-    return settings_for(_home(arguments)).home / "logs"
+    """The logs folder of the home that was worked on, found without reading anything that could fail again."""
+    home = _home(arguments) or Path(os.environ.get(f"{PREFIX}HOME") or ".mlinfra")
+    return home.expanduser().absolute() / "logs"
 
 
 def _home(arguments: Sequence[str]) -> Path | None:

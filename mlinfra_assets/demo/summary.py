@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TextIO
 
@@ -12,6 +13,8 @@ from rich.text import Text
 
 from mlinfra_assets.demo.result import DemoResult
 
+DATED = re.compile(r"^\d{4}-\d{2}-\d{2}: ")
+"""Steps that are taken on several days of the story begin with the day; their time is shown together."""
 REASONS_SHOWN = 6
 FEATURES_SHOWN = 12
 
@@ -115,8 +118,12 @@ def _model(result: DemoResult) -> Table:
 
 def _times(result: DemoResult) -> Table:
     table = _table("Time", "step", "seconds", numbers=(1,))
+    together: dict[str, float] = {}
     for step, seconds in result.seconds_by_step.items():
-        table.add_row(step, f"{seconds:.1f}")
+        what = DATED.sub("", step)
+        together[what] = together.get(what, 0.0) + seconds
+    for what, seconds in together.items():
+        table.add_row(what, f"{seconds:.1f}")
     table.add_row(Text("all", style="bold"), Text(f"{result.seconds:.1f}", style="bold"))
     return table
 

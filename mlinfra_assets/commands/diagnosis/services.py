@@ -1,0 +1,55 @@
+"""Redis, and what the online store and the streams in it hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlinfra_assets.commands.diagnosis.finding import Finding, State, broken
+from mlinfra_assets.errors import MlinfraError
+from mlinfra_assets.settings import Settings
+
+
+def redis_server(settings: Settings) -> Iterator[Finding]:
+    """Whether Redis answers, and how full it is."""
+    from mlinfra_assets.redis_server import connect
+
+    area = "Redis"
+    kind = "the server that MLINFRA_REDIS_URL names" if settings.redis_url else "embedded"
+    try:
+        info = connect(settings).info()
+    except MlinfraError as error:
+        yield broken(area, "server", error)
+        return
+    assert isinstance(info, dict)  # noqa: S101 - the client is a synchronous one
+    yield Finding(area, "server", f"{kind}, version {info['redis_version']}")
+    limit = int(info["maxmemory"])
+    used = f"{info['used_memory'] / 1024**2:.0f} MiB"
+    room = f" of {limit / 1024**2:.0f} MiB" if limit else ""
+    full = bool(limit) and info["used_memory"] > 0.9 * limit
+    remedy = "raise MLINFRA_REDIS_MAXMEMORY: at its limit Redis refuses to write" if full else ""
+    yield Finding(area, "memory", used + room, State.NOTE if full else State.OK, remedy)
+    policy = info["maxmemory_policy"]
+    if policy != "noeviction":
+        remedy = "set maxmemory-policy to noeviction on the server: it drops features and events silently"
+        yield Finding(area, "eviction", str(policy), State.BROKEN, remedy)
+    if not int(info.get("aof_enabled", 0)):
+        remedy = "set appendonly to yes on the server: events are lost when it is killed"
+        yield Finding(area, "append-only file", "off", State.NOTE, remedy)
+
+
+def online_views(settings: Settings) -> Iterator[Finding]:
+    """The feature views that Redis serves."""
+    from mlinfra_assets.feature_store.online.store import OnlineStore
+    from mlinfra_assets.redis_server import connect
+
+    area = "Online store"
+    try:
+        views = OnlineStore(connect(settings)).views()
+    except MlinfraError as error:
+        yield broken(area, "views", error)
+        return
+    if not views:
+        remedy = "materialize features/<view>, or online/<view> to load what is there"
+        yield Finding(area, "views", "nothing is loaded", State.NOTE, remedy)
+    for view in views:
+        yield Finding(area, str(view), "loaded")

@@ -1,0 +1,83 @@
+"""`mlinfra doctor`: what is configured, reachable, and versioned how."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from mlinfra_assets.commands.context import HomeOption, JsonOption, settings_for
+from mlinfra_assets.errors import MlinfraError
+
+if TYPE_CHECKING:
+    from mlinfra_assets.commands.diagnosis.finding import Finding
+    from mlinfra_assets.settings import Settings
+
+
+class UnwellError(MlinfraError):
+    """Something that is needed is broken."""
+
+
+def doctor(home: HomeOption = None, json: JsonOption = False) -> None:
+    """Say what is configured, reachable, and versioned how, and what to do about what is not well."""
+    settings = settings_for(home)
+    findings = list(examine(settings))
+    _print_json(findings) if json else _show(findings)
+    bad = [finding.name for finding in findings if finding.state == "broken"]
+    if bad:
+        raise UnwellError(f"{len(bad)} of what is needed is broken: {', '.join(bad)}")
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything; a home that is not there yet has no services to look at."""
+    from mlinfra_assets.commands.diagnosis import graph, services, system, tables
+
+    yield from system.software()
+    yield from system.settings_in_force(settings)
+    yield from system.home(settings)
+    yield from graph.dbt_manifest()
+    if not settings.home.exists() and not settings.redis_url:
+        return
+    looks: list[Callable[[Settings], Iterator[Finding]]] = [
+        graph.dagster_home,
+        services.redis_server,
+        services.online_views,
+        tables.lake,
+        tables.arrivals,
+    ]
+    for look in looks:
+        yield from look(settings)
+
+
+def _show(findings: Iterable[Finding]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 80, highlight=False)
+    styles = {"ok": "green", "note": "yellow", "broken": "bold red"}
+    table, area = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False), ""
+    for column in ("what", "state", "found"):
+        table.add_column(column, overflow="fold", no_wrap=column == "state")
+    for finding in findings:
+        if finding.area != area:
+            if area:
+                table.add_section()
+            area = finding.area
+            table.add_row(Text(area, style="bold"), "", "")
+        found = Text(finding.value)
+        if finding.remedy:
+            found.append(f"\n{finding.remedy}", style=styles[finding.state])
+        table.add_row(f"  {finding.name}", Text(finding.state, style=styles[finding.state]), found)
+    console.print(table)
+
+
+def _print_json(findings: list[Finding]) -> None:
+    from dataclasses import asdict
+
+    import orjson
+
+    well = all(finding.state != "broken" for finding in findings)
+    document = {"well": well, "findings": [asdict(finding) for finding in findings]}
+    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
