@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NoReturn
 
@@ -39,6 +40,11 @@ def decode_message(payload: bytes, exact: tuple[str, ...] = ()) -> dict[str, obj
     if exact and LONG_NUMBER.search(payload):
         _restore_digits(record, payload, exact)
     return record
+
+
+def to_text(record: Mapping[str, object]) -> str:
+    """A decoded record as JSON text again; what no JSON number holds comes out as text."""
+    return json.dumps(record, default=str, ensure_ascii=False, separators=(",", ":"))
 
 
 def _restore_digits(record: dict[str, object], payload: bytes, fields: tuple[str, ...]) -> None:

@@ -133,7 +133,10 @@ def _boolean(field: Field, value: object) -> object:
 def _object(field: Field, value: object) -> object:
     if not isinstance(value, dict):
         return _wrong_kind(field, value, "a JSON object")
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError as error:
+        return Violation(field.name, "type", shown(value), f"cannot be kept as JSON: {error}")
 
 
 def _timestamp(field: Field, contract: Contract, ambiguous: set[object]) -> Callable[[Field, object], object]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-import orjson
 import polars as pl
 
 from mlinfra_assets import names
 from mlinfra_assets.clock import Clock
 from mlinfra_assets.connectors.decode import decode
+from mlinfra_assets.connectors.json_lines import to_text
 from mlinfra_assets.contracts.changes import typed_changes
 from mlinfra_assets.contracts.held import HeldRecord, Position, Release
 from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA, RELEASES_SCHEMA
@@ -103,9 +103,7 @@ class Quarantine:
         declared = self._source(source)
         if not by.strip() or not why.strip():
             raise InvalidInputError("a release needs a name (who decides) and a reason: both are kept with it")
-        held = self.show(source, position)
-        if held.released is not None:
-            raise InvalidInputError(f"{source} {position} was let in already, by release {held.released}")
+        self._refuse_repeat(declared, position)
         raw = self._raw(declared, position)
         payload = self._corrected(declared, raw, position, changes) if changes else None
         self._check(declared, raw, position, payload)
@@ -168,7 +166,7 @@ class Quarantine:
                 f"{source.name} {position} cannot be read at all, so there is nothing to correct: put the whole file "
                 "into the landing folder again"
             )
-        return orjson.dumps({**(record or {}), **typed_changes(source.contract, changes)}, default=str)
+        return to_text({**(record or {}), **typed_changes(source.contract, changes)}).encode()
 
     def _check(self, source: Source, raw: pl.DataFrame, position: Position, payload: bytes | None) -> None:
         now = self._clock.now()
@@ -188,14 +186,14 @@ class Quarantine:
             table = self._releases_table(source)
             app = f"{source.name}/releases"
             done = table.progress(app) if table.exists() else None
+            self._refuse_repeat(source, position)  # after `done` was read: what comes later makes the append fail
             number, now = (done or 0) + 1, self._clock.now()
             row = (number, position.partition, position.offset, position.row, payload, now, by, why)
             frame = pl.DataFrame([row], schema=RELEASES_SCHEMA, orient="row")
             try:
                 table.append(frame, provenance=self._provenance, advance={app: (done, number)})
             except ProgressConflictError:
-                self._refuse_repeat(source, position)
-                continue
+                continue  # another release was faster: it may be of this very record
             record = None if payload is None else payload.decode()
             return Release(source.name, number, position, now, by, why, record)
         raise InvalidInputError(f"{source.name} {position}: others are releasing records at the same time; try again")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import orjson
+import numpy as np
 import polars as pl
 
 from mlinfra_assets import names
 from mlinfra_assets.connectors.decode import Records, decode
+from mlinfra_assets.connectors.json_lines import to_text
 from mlinfra_assets.contracts.batch_rules import judge
 from mlinfra_assets.contracts.columns import Column, typed_column
 from mlinfra_assets.contracts.contract import Contract
@@ -65,7 +66,7 @@ def process(
     add_verdicts(contract, values, broken)
     origin = _origin(rows, records.raw, records.row)
     typed = with_coordinates(contract, values, origin, batches=isinstance(source.ingest, FilesIngest))
-    valid = typed[[i for i in range(typed.height) if i not in broken]] if broken else typed
+    valid = _without(typed, broken)
     new = valid
     if contract.primary_key and latest is not None and releases is None:
         new = without_unchanged(contract, valid, latest)
@@ -84,6 +85,14 @@ def process(
         checks=tuple(judge(r, valid, total, quarantined.height) for r in contract.rules) if releases is None else (),
     )
     return Processed(new, quarantined, report)
+
+
+def _without(typed: pl.DataFrame, broken: Broken) -> pl.DataFrame:
+    if not broken:
+        return typed
+    kept = np.ones(typed.height, dtype=np.bool_)
+    kept[list(broken)] = False
+    return typed.filter(pl.Series(kept))
 
 
 def _untyped(columns: Sequence[Column]) -> Broken:
@@ -121,7 +130,7 @@ def _quarantined(contract: Contract, rows: pl.DataFrame, records: Records, broke
 
 
 def _text(record: dict[str, object]) -> str:
-    return orjson.dumps(record, default=str).decode()[:MAX_RECORD]
+    return to_text(record)[:MAX_RECORD]
 
 
 def _reasons(records: Records, broken: Broken) -> dict[str, int]:
