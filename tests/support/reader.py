@@ -195,7 +195,7 @@ def operate(operator: str, args: list, kinds: list[str]) -> Any:
 def calculate(operator: str, left: Any, right: Any) -> Any:
     """`add`, `sub`, `mul` and `div` of two values."""
     if isinstance(left, float) or isinstance(right, float):
-        a, b = to_float(left), to_float(right)
+        a, b = float_of(left), float_of(right)
         if operator == "div":
             return None if b == 0 else a / b
         return {"add": a + b, "sub": a - b, "mul": a * b}[operator]
@@ -226,10 +226,12 @@ def compare(operator: str, left: Any, right: Any) -> bool:
 
 
 def to_float(value: Any) -> float | None:
-    """The correctly rounded double."""
-    if isinstance(value, Exact):
-        return float(value.fraction)
-    return None if value is None else float(value)
+    """The correctly rounded double; None of None."""
+    return None if value is None else float_of(value)
+
+
+def float_of(value: Any) -> float:
+    return float(value.fraction) if isinstance(value, Exact) else float(value)
 
 
 def meet(value: Any, kind: str) -> Any:
