@@ -145,13 +145,13 @@ class AggregateEvaluator:
         return total
 
     def _distinct(self, column: InputColumn, state: np.ndarray, aggregate: Aggregate) -> Vector:
-        different, codes = np.unique(column.values, return_inverse=True)
+        codes, different = _codes(column)
         low = self._low(aggregate.window, aggregate.hop)
         counts, outcomes = kernels.count_distinct(
             self._rows.known_at,
             state,
-            codes.astype(np.int64),
-            len(different),
+            codes,
+            different,
             *self._replaced,
             low,
             self._high,
@@ -200,6 +200,14 @@ class AggregateEvaluator:
 
     def _upper_bound(self, edge: np.ndarray) -> np.ndarray:
         return kernels.upper_bound(self._rows.starts, self._rows.event_time, self._probes.entity, edge)
+
+
+def _codes(column: InputColumn) -> tuple[np.ndarray, int]:
+    """Equal values as equal numbers from 0 on, and how many numbers there are."""
+    if column.type.kind == "string":
+        return column.values, max(1, len(column.dictionary))
+    different, codes = np.unique(column.values, return_inverse=True)
+    return codes.astype(np.int64), len(different)
 
 
 def _by_order(bits: np.ndarray) -> np.ndarray:

@@ -71,7 +71,7 @@ class Vector:
 
     def _nullable(self, name: str) -> pl.Series:
         series = pl.Series(name, self.values)
-        return series if self.valid.all() else pl.select(pl.when(pl.Series(self.valid)).then(series)).to_series()
+        return series if self.valid.all() else series.set(pl.Series(~self.valid), None)
 
     @classmethod
     def constant(cls, literal: Literal, count: int) -> Vector:
