@@ -18,7 +18,7 @@ from mlinfra_assets.feature_store.engine.rows import (
 )
 from mlinfra_assets.feature_store.engine.trees import TreeEvaluator
 from mlinfra_assets.feature_store.engine.vector import Vector
-from mlinfra_assets.feature_store.errors import RetrievalError
+from mlinfra_assets.feature_store.errors import FeatureOverflowError, RetrievalError
 from mlinfra_assets.feature_store.nodes import Column, Node
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.positions import Positions
@@ -125,7 +125,10 @@ def _inputs(view: FeatureView, rows: pl.DataFrame) -> tuple[InputColumn, ...]:
         return Vector.from_polars(rows.get_column(node.name), kind)
 
     evaluator = TreeEvaluator(rows.height, leaf, finite=False)
-    return tuple(_stored(evaluator.evaluate(node)) for node in view.inputs)
+    try:
+        return tuple(_stored(evaluator.evaluate(node)) for node in view.inputs)
+    except FeatureOverflowError as error:
+        raise FeatureOverflowError(f"view {view.name}, in a row of {view.dataset.name}: {error}") from error
 
 
 def _stored(vector: Vector) -> InputColumn:

@@ -101,7 +101,7 @@ def test_only_the_entities_of_interest_are_kept():
 
 def test_an_overflow_in_a_row_names_the_numbers():
     view = make(lambda o: {"x": (o["d"] * o["q"]).sum()})
-    with pytest.raises(FeatureOverflowError, match="90000000000000000 \\* 1000 does not fit"):
+    with pytest.raises(FeatureOverflowError, match="view v, in a row of o: 90000000000000000 \\* 1000 does not fit"):
         prepare(view, to_frame([row(0, d=Decimal("90000000000000.000"), q=1000)]))
 
 
