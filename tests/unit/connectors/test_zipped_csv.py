@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlinfra_assets import names
@@ -137,6 +137,7 @@ def test_a_rate_is_released_from_its_place_in_the_file() -> None:
     assert found.valid.select("currency", names.ROW, names.RELEASE, names.ASSUMED).rows() == [("USD", 2, 1, False)]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_quarantined(payload: bytes) -> None:
     found = read(payload)
@@ -144,6 +145,7 @@ def test_any_bytes_are_read_or_quarantined(payload: bytes) -> None:
     assert found.report.quarantined == found.report.records
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(FILE) - 1), st.integers(1, 255))
 def test_any_flipped_byte_gives_the_same_rates_or_a_reason(at: int, flip: int) -> None:
     torn = bytearray(FILE)

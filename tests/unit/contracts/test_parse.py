@@ -9,7 +9,7 @@ from fractions import Fraction
 import orjson
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlinfra_assets.contracts.columns import typed_column
@@ -77,6 +77,7 @@ def test_what_is_no_decimal_of_this_scale_is_a_violation(value: object, rule: st
     assert parsed("decimal", value) == rule
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**14), max_value=10**14))
 def test_every_decimal_of_the_scale_survives_text_and_json(value: Decimal) -> None:
     assert parsed("decimal", str(value)) == value
@@ -85,6 +86,7 @@ def test_every_decimal_of_the_scale_survives_text_and_json(value: Decimal) -> No
     assert found.valid["x"].to_list() == [value]
 
 
+@settings(deadline=None)
 @given(st.text("0123456789", min_size=1, max_size=40), st.text("0123456789", min_size=1, max_size=40))
 def test_a_decimal_is_what_is_written_or_a_violation(whole: str, fraction: str) -> None:
     literal = f"{int(whole)}.{fraction}"
@@ -98,6 +100,7 @@ def test_a_decimal_is_what_is_written_or_a_violation(whole: str, fraction: str) 
         assert reasons(found)[0][0] in {"x: scale", "x: range"}
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**30), 10**30))
 def test_an_integer_is_what_is_written_or_a_violation(value: int) -> None:
     source = stream_source(Field("x", "X", "integer"))
@@ -108,6 +111,7 @@ def test_an_integer_is_what_is_written_or_a_violation(value: int) -> None:
         assert reasons(found) == [["x: range"]]
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_keep_their_bits(value: float) -> None:
     found = processed(stream_source(Field("x", "X", "number")), orjson.dumps({"X": value, "at": AT}))
@@ -155,6 +159,7 @@ def test_an_empty_text_is_null_where_the_field_says_so() -> None:
 
 
 @pytest.mark.parametrize("kind", TYPES)
+@settings(deadline=None, max_examples=50)
 @given(values=st.lists(JUNK, max_size=5))
 def test_nothing_makes_the_parser_fail(kind: str, values: list[object]) -> None:
     field = Field("x", "X", kind, scale=2 if kind == "decimal" else None)  # pyright: ignore[reportArgumentType]
@@ -165,6 +170,7 @@ def test_nothing_makes_the_parser_fail(kind: str, values: list[object]) -> None:
     assert all(values[i] is None or column.series[i] is not None or i in column.violations for i in range(len(values)))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4))
 def test_objects_keep_their_floats_exactly(values: list[float]) -> None:
     vector = {f"view:f{i}": v for i, v in enumerate(values)}

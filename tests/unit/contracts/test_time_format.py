@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlinfra_assets.clock import from_micros
@@ -44,6 +44,7 @@ def test_local_times_of_london_around_clock_changes(local: str, earlier: str, la
     assert london(local, "later") == (later, ambiguous)
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(datetime(2011, 3, 26), datetime(2011, 3, 28))
     | st.datetimes(datetime(2011, 10, 29), datetime(2011, 10, 31))
@@ -57,6 +58,7 @@ def test_every_instant_is_found_again_from_its_local_time(naive: datetime) -> No
     assert earlier.ambiguous == (earlier.micros != later.micros)
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.sampled_from([UTC, ZoneInfo("Asia/Kolkata")]))
 )
@@ -66,6 +68,7 @@ def test_iso_times_with_an_offset_are_exact(at: datetime) -> None:
         assert from_micros(to_utc(ISO(text), LONDON, "earlier").micros) == at
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)))
 def test_what_the_till_writes_is_read_back(at: datetime) -> None:
     at = at.replace(microsecond=0)
