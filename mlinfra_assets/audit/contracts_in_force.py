@@ -7,9 +7,9 @@ from dataclasses import replace
 import polars as pl
 
 from mlinfra_assets import names
+from mlinfra_assets.audit.documents import registered_contract
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.source import Source
-from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.registry.registry import Registry
 
@@ -63,13 +63,7 @@ class ContractsInForce:
 
     def _contract(self, fingerprint: str) -> Contract:
         if fingerprint not in self._contracts:
-            found = self._registry.contract(self._source.name, fingerprint)
-            if found is None:
-                raise InvalidInputError(
-                    f"registry/contracts has no contract {fingerprint} of {self._source.name}, which rows in "
-                    f"processed/{self._source.name} name: restore that table, or register the contract again"
-                )
-            self._contracts[fingerprint] = found
+            self._contracts[fingerprint] = registered_contract(self._registry, self._source.name, fingerprint)
         return self._contracts[fingerprint]
 
 

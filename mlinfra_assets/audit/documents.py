@@ -1,4 +1,4 @@
-"""Whether a registered view is the one that a prediction names: its version binds all that its values rest on."""
+"""Registered views and contracts, believed only after their versions: a version binds all that values rest on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import orjson
 
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.errors import MlinfraError
+from mlinfra_assets.feature_store.errors import DefinitionError
 from mlinfra_assets.feature_store.registry import ViewDocument
+from mlinfra_assets.registry.registry import Registry
 
 
-class DocumentForgedError(MlinfraError):
-    """A registered view version whose content is not what its version says."""
+class UnregisteredError(MlinfraError):
+    """A view version or contract that the registry does not hold, or holds with another content."""
 
 
 def contract_of(document: ViewDocument) -> Contract:
@@ -25,19 +27,42 @@ def sql_fingerprint(sql: str) -> str:
     return sha256(sql.encode()).hexdigest()[:12]
 
 
-def check_document(document: ViewDocument, name: str, version: str) -> None:
-    """Refuse a document that is not that of the view and version, or whose SQL or contract the version does not bind.
+def registered_view(registry: Registry, name: str, version: str) -> ViewDocument:
+    """The document of a view's version, verified.
 
     Raises:
-        DocumentForgedError: The message says which part.
+        UnregisteredError: The version is not registered, or its content, its SQL or its contract is not what the
+            version binds.
     """
     where = f"registry/feature_views: view {name}, version {version}"
+    text = registry.view(name, version)
+    if text is None:
+        raise UnregisteredError(f"{where} is not there: restore the table")
+    try:
+        document = ViewDocument.from_json(text)
+    except DefinitionError as error:
+        raise UnregisteredError(f"{where}: {error}: restore the table") from error
     if (document.name, document.version) != (name, version):
-        raise DocumentForgedError(
-            f"{where} holds view {document.name} with the content of version {document.version}: restore the table"
-        )
+        raise UnregisteredError(f"{where} holds view {document.name}, version {document.version}: restore the table")
     bound = set(document.rests_on.values())
     if document.sql is not None and sql_fingerprint(document.sql) not in bound:
-        raise DocumentForgedError(f"{where}: its SQL is not the one that the version rests on: restore the table")
+        raise UnregisteredError(f"{where}: its SQL is not the one that the version rests on: restore the table")
     if contract_of(document).fingerprint not in bound:
-        raise DocumentForgedError(f"{where}: its contract is not the one that the version rests on: restore the table")
+        raise UnregisteredError(f"{where}: its contract is not the one that the version rests on: restore the table")
+    return document
+
+
+def registered_contract(registry: Registry, source: str, fingerprint: str) -> Contract:
+    """A contract by its fingerprint, verified.
+
+    Raises:
+        UnregisteredError: It is not registered, or its content has another fingerprint.
+    """
+    where = f"registry/contracts: contract {fingerprint} of {source}"
+    text = registry.contract(source, fingerprint)
+    if text is None:
+        raise UnregisteredError(f"{where}, which rows in processed/{source} name, is not there: restore the table")
+    contract = Contract.from_json(text)
+    if contract.fingerprint != fingerprint:
+        raise UnregisteredError(f"{where} has the content of {contract.fingerprint}: restore the table")
+    return contract

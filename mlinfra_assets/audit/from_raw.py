@@ -112,7 +112,7 @@ class FromRaw:
 
 def _staged(document: ViewDocument, valid: pl.DataFrame) -> pl.DataFrame:
     """What the frozen staging SQL makes of valid records; the records themselves if the view reads them directly."""
-    return valid if document.sql is None else run(document.sql, valid, document.relation)
+    return valid if document.sql is None else run(document.sql, valid)
 
 
 def _of_entities(wanted: Wanted, rows: pl.DataFrame) -> pl.DataFrame:

@@ -57,7 +57,7 @@ class LoggedPrediction:
         model_version: The version that scored.
         entity: Join key values by name.
         predicted_at: `t`, microseconds since 1970 in UTC.
-        features: The vector: value by `"view:feature"`, in the model's order.
+        features: The vector: value by `"view:feature"`, in alphabetical order, as JSON objects are kept.
         score: What was answered; null if the model could not score.
         views: The state of each view used.
         scores: Version of each model whose score is itself a feature.

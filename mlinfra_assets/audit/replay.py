@@ -46,7 +46,7 @@ class Replay:
         entity: Join key values by name.
         predicted_at: `t`, UTC.
         views: The state of each view used.
-        values: The vector in the model's order, then the score.
+        values: The vector in alphabetical order, then the score.
         report: The comparison, with what is missing and why values differ.
     """
 

@@ -39,7 +39,7 @@ def rescore(
             continue
         whole = []
         for prediction in group:
-            if tuple(prediction.features) == stored.inputs:
+            if set(prediction.features) == set(stored.inputs):
                 whole.append(prediction)
             else:
                 why = f"the logged vector is not that of {model} {version}, which takes {', '.join(stored.inputs)}"

@@ -11,7 +11,7 @@ import orjson
 import polars as pl
 
 from mlinfra_assets.audit.bits import Value, as_logged
-from mlinfra_assets.audit.documents import check_document
+from mlinfra_assets.audit.documents import registered_view
 from mlinfra_assets.audit.from_raw import FromRaw, Wanted
 from mlinfra_assets.audit.logged import LoggedPrediction
 from mlinfra_assets.audit.report import Missing
@@ -57,19 +57,11 @@ def recompute(predictions: Sequence[LoggedPrediction], from_raw: FromRaw, regist
     vectors = Vectors()
     for (name, version), asked in _by_version(predictions, vectors).items():
         try:
-            document = _document(registry, name, version)
+            document = registered_view(registry, name, version)
             _evaluate_version(document, _answerable(document, asked, vectors), from_raw, lake, vectors)
         except MlinfraError as error:
             vectors.missing += [Missing(prediction.prediction_id, str(error)) for prediction, _ in asked]
     return vectors
-
-
-def _document(registry: Registry, name: str, version: str) -> ViewDocument:
-    document = registry.view(name, version)
-    if document is None:
-        raise MlinfraError(f"registry/feature_views has no version {version} of view {name}: restore the table")
-    check_document(document, name, version)
-    return document
 
 
 def _by_version(

@@ -57,7 +57,7 @@ def verify_scoring(model: str, scorer: OnnxScorer, features: NDArray[np.float64]
         row = int(differs[0])
         raise ScoringDiffersError(
             f"model {model}: {len(differs)} of {len(features)} rows score differently alone and in a batch (row {row}: "
-            f"{float(alone[row])!r} and {float(together[row])!r}): its trainer's ONNX form cannot be served; use a tree ensemble"
+            f"{float(alone[row])!r} and {float(together[row])!r}): it cannot be served; use a tree ensemble"
         )
     invalid = np.flatnonzero(~((together >= 0) & (together <= 1)))
     if len(invalid):

@@ -107,5 +107,5 @@ class FrameReader:
     def __init__(self, frames: Mapping[str, pl.DataFrame]) -> None:
         self._frames = frames
 
-    def rows(self, dataset: str, columns: Sequence[str], version: int | None = None) -> pl.DataFrame:
+    def rows(self, dataset: str, columns: Sequence[str], version: int | None = None) -> pl.DataFrame:  # noqa: ARG002 - the protocol's
         return self._frames[dataset].select(columns)

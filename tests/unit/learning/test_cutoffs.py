@@ -39,9 +39,7 @@ def test_every_cutoff_with_history_before_and_a_known_label_after_is_there(
 ) -> None:
     complete = first + length
     step = every * DAY
-    expected = [
-        t for t in range(step - 1, complete + 1, step) if t >= first + warmup and t + horizon <= complete
-    ]
+    expected = [t for t in range(step - 1, complete + 1, step) if t >= first + warmup and t + horizon <= complete]
     assert moments(first, complete, warmup, step, horizon) == expected
 
 
