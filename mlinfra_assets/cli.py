@@ -22,14 +22,15 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would double the time to the first letter
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.command("up")(up.up)
-app.command("doctor")(doctor.doctor)
-app.add_typer(quarantine.app, name="quarantine")
-app.command("replay")(replay.replay)
-app.command("api")(api.api)
+app.command("demo", short_help="Play a shop's year, and reproduce each prediction.")(demo.demo)
+app.command("up", short_help="Start the UI, the schedules and the API.")(up.up)
+app.command("doctor", short_help="Say what is configured and what is not well.")(doctor.doctor)
+app.add_typer(quarantine.app, name="quarantine", short_help="Records that broke a contract.")
+app.command("replay", short_help="Compute one prediction from raw again.")(replay.replay)
+app.command("api", short_help="Serve the API by itself.")(api.api)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -41,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as end:  # typer ends every command line so, having said itself what was wrong with its usage
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         return _interrupted() if status == INTERRUPTED else status
-    except BaseException as error:  # the outermost place: whatever it is, it ends in a message and a status
+    except BaseException as error:  # noqa: BLE001 - the outermost place: whatever it is, it ends in a message and a status
         return _interrupted() if is_interruption(error) else _fail(keep_traceback(error, arguments))
     return 0
 

@@ -55,7 +55,7 @@ def _show(findings: Iterable[Finding]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 80, highlight=False)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 80, highlight=False, markup=False)
     styles = {"ok": "green", "note": "yellow", "broken": "bold red"}
     table, area = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False), ""
     for column in ("what", "state", "found"):

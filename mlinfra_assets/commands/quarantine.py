@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     from mlinfra_assets.contracts.quarantine import Quarantine
 
-app = typer.Typer(help="Records that broke a contract: what is held, why, and how to let it in.", no_args_is_help=True)
+app = typer.Typer(
+    help="Records that broke a contract: what is held, why, and how to let it in.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 SourceArgument = Annotated[str, typer.Argument(help="Name of the source, such as order_lines.")]
 PositionArgument = Annotated[str, typer.Argument(help="partition:offset:row, as `list` shows it.")]
 
@@ -137,7 +141,7 @@ def _show_list(found: pl.DataFrame, limit: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 80, highlight=False)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 80, highlight=False, markup=False)
     if found.is_empty():
         console.print("Nothing is held in quarantine.")
         return

@@ -49,13 +49,13 @@ def _show(found: Replay) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 80, highlight=False)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 80, highlight=False, markup=False)
     entity = ", ".join(f"{key} {value}" for key, value in found.entity.items())
     console.print(f"Prediction {found.prediction_id}\n{entity}, {found.predicted_at.isoformat()}")
     console.print(f"model {found.model}, version {found.model_version}")
     for name, used in found.views.items():
         marks = ", ".join(f"{source} {positions.to_json()}" for source, positions in used.watermark.items())
-        console.print(f"{name}, version {used.version}; had seen {marks}", markup=False)
+        console.print(f"{name}, version {used.version}; had seen {marks}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("value", overflow="fold")
     table.add_column("logged", justify="right", overflow="fold")
@@ -70,4 +70,4 @@ def _show(found: Replay) -> None:
     if found.reproduced:
         console.print("Every value is the same, bit for bit.", style="green")
     for message in found.report.messages():
-        console.print(message, style="red", markup=False)
+        console.print(message, style="red")

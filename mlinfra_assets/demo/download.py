@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -76,7 +77,8 @@ def fetch(remote: Remote, cache: Path, *, advance: Callable[[int, int | None], N
     except OSError as error:
         raise DownloadError(f"{cache} cannot keep {remote.name}: {error.strerror or error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
     return path
 
 

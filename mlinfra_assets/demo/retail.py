@@ -25,6 +25,7 @@ NAMES = {
     "Country": ("Country",),
 }
 RESTART = pl.duration(days=1)
+MOST_PARTS = 3
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,10 @@ def read(path: Path) -> Retail:
     tables = [table for table in read_tables(path) if table.height]
     if not tables:
         raise InvalidInputError(f"{name} has a header but no lines: download it again")
-    lines = pl.concat([_canonical(table, name) for table in tables])
+    parts = [_canonical(table, name).with_columns(_part=n) for n, table in enumerate(tables)]
+    lines = pl.concat(parts)
     kept = _without_repeated_invoices(lines)
-    return Retail(order_lines.arrange(kept), repeated=lines.height - kept.height)
+    return Retail(order_lines.arrange(kept.drop("_part")), repeated=lines.height - kept.height)
 
 
 def _canonical(table: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -70,19 +72,19 @@ def _canonical(table: pl.DataFrame, name: str) -> pl.DataFrame:
     )
 
 
-def _match(found: Sequence[str], name: str) -> dict[str, str]:
+def _match(found: Sequence[str], file: str) -> dict[str, str]:
     """The file's name of each column."""
-    by_form = {_form(column): column for column in found}
     matched: dict[str, str] = {}
     for column, spellings in NAMES.items():
-        there = [by_form[_form(s)] for s in spellings if _form(s) in by_form]
+        forms = {_form(spelling) for spelling in spellings}
+        there = [name for name in found if _form(name) in forms]
         if len(there) > 1:
-            raise InvalidInputError(f"{name} has both {there[0]!r} and {there[1]!r}: keep the one that is the {column}")
+            raise InvalidInputError(f"{file} has both {there[0]!r} and {there[1]!r}: keep the one that is the {column}")
         if not there:
             near = difflib.get_close_matches(column, found, n=1)
             hint = f" (is it {near[0]!r}?)" if near else ""
             wanted = " or ".join(repr(s) for s in spellings)
-            raise InvalidInputError(f"{name} has no column {wanted}{hint}; its columns are {list(found)[:12]}")
+            raise InvalidInputError(f"{file} has no column {wanted}{hint}; its columns are {list(found)[:12]}")
         matched[column] = there[0]
     return matched
 
@@ -94,13 +96,13 @@ def _form(column: str) -> str:
 def _without_repeated_invoices(lines: pl.DataFrame) -> pl.DataFrame:
     """Leave out the invoices that an earlier part of the file has already told.
 
-    Online Retail II is two sheets, a year each, and both hold the days from the 1st to the 9th of December 2010. Put
-    one after the other, time jumps back where the second begins. A file with many jumps is in another order
-    altogether, and is taken as it is.
+    Online Retail II is two sheets, a year each, and both hold the days from the 1st to the 9th of December 2010. In
+    its csv forms the second year stands below the first, so time jumps back there once. A file with many jumps is in
+    another order altogether, and is taken as it is.
     """
-    jumps = (pl.col("InvoiceDate").diff() < -RESTART).fill_null(value=False)
-    parted = lines.with_columns(jumps.cum_sum().alias("_part"))
-    if not 0 < int(parted["_part"].max() or 0) <= 2:  # pyright: ignore[reportArgumentType]
+    if lines["_part"].n_unique() == 1:
+        jumps = (pl.col("InvoiceDate").diff() < -RESTART).fill_null(value=False)
+        lines = lines.with_columns(_part=jumps.cum_sum())
+    if lines["_part"].n_unique() > MOST_PARTS:
         return lines
-    first = pl.col("_part").min().over("InvoiceNo")
-    return parted.filter(pl.col("_part") == first).drop("_part")
+    return lines.filter(pl.col("_part") == pl.col("_part").min().over("InvoiceNo"))

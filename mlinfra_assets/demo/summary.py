@@ -8,6 +8,7 @@ from typing import TextIO
 
 from rich import box
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -27,7 +28,7 @@ def show(result: DemoResult, stream: TextIO, width: int | None = None) -> None:
         stream: Where to.
         width: Columns; None for the terminal's own, 80 if there is none.
     """
-    console = Console(file=stream, width=width or (None if stream.isatty() else 80), highlight=False)
+    console = Console(file=stream, width=width or (None if stream.isatty() else 80), highlight=False, markup=False)
     console.print(Group(*_sections(result)))
 
 
@@ -47,20 +48,24 @@ def _title(result: DemoResult) -> Text:
     data = result.data
     text = Text.assemble(("\nThe shop's year, end to end", "bold"), "\n")
     text.append(f"{data.origin}: {data.lines:,} order lines, {data.first:%Y-%m-%d} to {data.last:%Y-%m-%d}; ")
-    text.append(f"rates: {data.rates_origin}")
+    text.append(f"exchange rates: {data.rates_origin}\n")
     return text
 
 
-def _table(title: str, *columns: str, numbers: tuple[int, ...] = ()) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(*columns: str, numbers: tuple[int, ...] = ()) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for place, column in enumerate(columns):
         right = place in numbers
         table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
     return table
 
 
-def _rows(result: DemoResult) -> Table:
-    table = _table("Rows by zone", "zone", "table", "rows", numbers=(2,))
+def _section(title: str, table: Table) -> Group:
+    return Group(Text(title, style="bold"), Padding(table, (0, 0, 1, 2), expand=False))
+
+
+def _rows(result: DemoResult) -> Group:
+    table = _table("zone", "table", "rows", numbers=(2,))
     rows = result.rows
     zones = {
         "raw": rows.raw,
@@ -72,11 +77,11 @@ def _rows(result: DemoResult) -> Table:
     for zone, tables in zones.items():
         for place, (name, count) in enumerate(tables.items()):
             table.add_row(zone if place == 0 else "", name, f"{count:,}")
-    return table
+    return _section("Rows by zone", table)
 
 
-def _quarantine(result: DemoResult) -> Table:
-    table = _table("Why records are in quarantine", "source", "reason", "records", numbers=(2,))
+def _quarantine(result: DemoResult) -> Group:
+    table = _table("source", "reason", "records", numbers=(2,))
     for source, reasons in result.quarantine.items():
         ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
         for place, (reason, count) in enumerate(ranked[:REASONS_SHOWN]):
@@ -84,25 +89,25 @@ def _quarantine(result: DemoResult) -> Table:
         rest = ranked[REASONS_SHOWN:]
         if rest:
             table.add_row("", f"{len(rest)} more reasons", f"{sum(count for _, count in rest):,}")
-    return table
+    return _section("Why records are in quarantine", table)
 
 
-def _online(result: DemoResult) -> Table:
+def _online(result: DemoResult) -> Group:
     features = result.features
     views = ", ".join(f"{count:,} of {view}" for view, count in features.pushed_by_view.items())
     who = ", ".join(f"{key} {value}" for key, value in features.entity.items())
-    table = _table(f"Online: {features.pushed:,} entities ({views})", f"{who} now", "value", numbers=(1,))
+    table = _table(f"{who} now", "value", numbers=(1,))
     shown = list(features.sample.items())[:FEATURES_SHOWN]
     for name, value in shown:
         table.add_row(name, _value(value))
     if len(features.sample) > len(shown):
         table.add_row(f"{len(features.sample) - len(shown)} more", "")
-    return table
+    return _section(f"Online: {features.pushed:,} entities ({views})", table)
 
 
-def _model(result: DemoResult) -> Table:
+def _model(result: DemoResult) -> Group:
     model, training = result.model, result.training
-    table = _table(f"Model {model.name}, version {model.version}", "what", "value", numbers=(1,))
+    table = _table("what", "value", numbers=(1,))
     share = training.positives / training.rows if training.rows else 0.0
     table.add_row(
         f"training rows, {training.first:%Y-%m-%d} to {training.last:%Y-%m-%d}, {training.features} features",
@@ -113,11 +118,11 @@ def _model(result: DemoResult) -> Table:
         table.add_row(f"{name}, on later data", _value(value))
     for name, value in model.live.items():
         table.add_row(f"{name}, on {result.predictions.outcomes:,} predictions with an outcome", _value(value))
-    return table
+    return _section(f"Model {model.name}, version {model.version}", table)
 
 
-def _times(result: DemoResult) -> Table:
-    table = _table("Time", "step", "seconds", numbers=(1,))
+def _times(result: DemoResult) -> Group:
+    table = _table("step", "seconds", numbers=(1,))
     together: dict[str, float] = {}
     for step, seconds in result.seconds_by_step.items():
         what = DATED.sub("", step)
@@ -125,7 +130,7 @@ def _times(result: DemoResult) -> Table:
     for what, seconds in together.items():
         table.add_row(what, f"{seconds:.1f}")
     table.add_row(Text("all", style="bold"), Text(f"{result.seconds:.1f}", style="bold"))
-    return table
+    return _section("Time", table)
 
 
 def _verdict(result: DemoResult) -> Text:
