@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
@@ -50,13 +51,19 @@ def confirmed(folder: Path) -> int | None:
         return None
 
 
-def verify(table: str, folder: Path, version: int, after: int = -1) -> None:
-    """Check the commit files in (`after`, `version`] and that no confirmed commit is missing.
+def verify(table: str, folder: Path, known: int | None, version: int, after: int = -1) -> None:
+    """Check the commit files in (`after`, `version`], and that what was confirmed is there.
+
+    Args:
+        table: The table's name, for the message.
+        folder: Where it is.
+        known: What `confirmed` said before the log was read.
+        version: The newest version that the log showed.
+        after: The newest version that was checked before.
 
     Raises:
         LakeCorruptError: Names the damaged files and how to repair.
     """
-    known = confirmed(folder)
     for number in range(max(after + 1, _last_checkpoint(folder) + 1), version + 1):
         path = log_file(folder, number)
         if path.exists() and path.stat().st_size == 0:
@@ -83,6 +90,22 @@ def diagnose(table: str, folder: Path, cause: str) -> LakeCorruptError | None:
                 f"{path.with_name('_last_checkpoint')}, and nothing is lost"
             )
     return None
+
+
+def damaged_data(table: str, folder: Path, sizes: Mapping[str, int]) -> LakeCorruptError | None:
+    """The data files, of those with these sizes by path, that are missing or have another size."""
+    wrong = []
+    for path, size in sizes.items():
+        file = folder / path
+        found = file.stat().st_size if file.exists() else None
+        if found != size:
+            wrong.append(f"{file} ({'missing' if found is None else f'{found} bytes'}, committed with {size})")
+    if not wrong:
+        return None
+    more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+    return LakeCorruptError(
+        f"table {table}: data files are damaged: {'; '.join(wrong[:3])}{more}; restore them from a copy of {folder}"
+    )
 
 
 def _damaged(table: str, path: Path, number: int, known: int | None) -> LakeCorruptError:

@@ -13,6 +13,8 @@ from mlinfra_assets.lake.table import LakeTable
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 LOG = "_delta_log"
+UNFIT = re.compile(r"[\[\]\\^|\x00-\x1f]|%[0-9A-Fa-f]{2}")
+"""What Delta's library mistakes in a folder's path: it fails on these, or writes to another folder."""
 
 
 class Lake:
@@ -28,6 +30,10 @@ class Lake:
         if remote and not root.startswith("s3://"):
             raise InvalidInputError(f"the lake's root is a folder or an s3:// address, not {root}")
         self.root = root.rstrip("/") if remote else str(Path(root).expanduser().absolute())
+        if not remote and (found := UNFIT.search(self.root)):
+            raise InvalidInputError(
+                f"tables cannot be kept in the folder {self.root}: choose one without {found.group()!r} in its path"
+            )
         given = object_store.options_from(os.environ) if storage_options is None else storage_options
         self.storage_options = dict(given) if remote else {}
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -47,9 +49,11 @@ class OpenedTable:
             LakeCorruptError: Its log is damaged.
             UnavailableError: The storage cannot be reached.
         """
+        # Before the log is read: another process may confirm a newer commit at any moment.
+        confirmed = None if self.folder is None else health.confirmed(self.folder)
         handle = self._current()
         if self.folder is not None and handle.version() != self._verified:
-            health.verify(self.name, self.folder, handle.version(), self._verified)
+            health.verify(self.name, self.folder, confirmed, handle.version(), self._verified)
             self._verified = handle.version()
         self._handle = handle
         return handle
@@ -80,6 +84,19 @@ class OpenedTable:
         if self.folder is not None and after > before:
             with explained(self.name, self.uri):
                 health.confirm(self.folder, before + 1, after)
+
+    def explain_unreadable(self, version: int | None, cause: Exception) -> None:
+        """Look for damaged data files after a read failed.
+
+        Raises:
+            LakeCorruptError: There are some.
+        """
+        if self.folder is not None:
+            actions = pa.table(self.at(version).get_add_actions(flatten=True)).select(["path", "size_bytes"])
+            sizes = {unquote(path): size for path, size in zip(*actions.to_pydict().values(), strict=True)}
+            found = health.damaged_data(self.name, self.folder, sizes)
+            if found is not None:
+                raise found from cause
 
     def _current(self) -> DeltaTable:
         with explained(self.name, self.uri):

@@ -191,8 +191,18 @@ class LakeTable:
         version: int | None = None,
         where: Sequence[predicate.Condition] = (),
     ) -> pl.DataFrame:
-        """The same as `scan`, collected. The order of rows is not defined."""
-        return self.scan(columns, version, where).collect()
+        """The same as `scan`, collected. The order of rows is not defined.
+
+        Raises:
+            LakeCorruptError: A file of the table is missing or cut; names it.
+        """
+        frame = self.scan(columns, version, where)
+        try:
+            return frame.collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            with self._lock:
+                self._opened.explain_unreadable(version, error)
+            raise
 
     def files(self, version: int | None = None, where: Sequence[predicate.Condition] = ()) -> list[str]:
         """Addresses of the Parquet files at a version, oldest first; with `where`, those that may hold such rows.
