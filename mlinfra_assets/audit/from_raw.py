@@ -66,13 +66,11 @@ class FromRaw:
         Raises:
             InvalidInputError: The source is no longer declared, or a contract that was in force is not registered.
         """
-        document, view = wanted.document, wanted.document.view
-        made = [_staged(document, valid) for valid in self._valid(document, wanted.upto)]
-        columns = list(view.columns)
-        if not made:
-            made = [_staged(document, pl.DataFrame(schema=contract_of(document).polars_schema()))]
-        kept = [_of_entities(wanted, rows.select(columns)) for rows in made]
-        return pl.concat(kept)
+        document = wanted.document
+        nothing = pl.DataFrame(schema=contract_of(document).polars_schema())
+        # Piece by piece: only the rows of the entities asked about are kept.
+        kept = [_of_entities(wanted, _staged(document, valid)) for valid in self._valid(document, wanted.upto)]
+        return pl.concat(kept or [_of_entities(wanted, _staged(document, nothing))])
 
     def _valid(self, document: ViewDocument, upto: Positions) -> Iterator[pl.DataFrame]:
         """Valid records in order of position, a piece at a time."""
@@ -116,11 +114,12 @@ def _staged(document: ViewDocument, valid: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_entities(wanted: Wanted, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of the entities asked about.
+    """The columns that the view needs, of the rows of the entities asked about.
 
     All rows of a dataset with a primary key: a later version of a row may belong to another entity.
     """
     view = wanted.document.view
+    rows = rows.select(view.columns)
     if view.dataset.primary_key:
         return rows
     keys = list(view.join_keys)

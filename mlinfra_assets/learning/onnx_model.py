@@ -39,7 +39,7 @@ def to_onnx(estimator: Any, name: str, inputs: Sequence[str]) -> bytes:  # noqa:
             options={id(estimator): {"zipmap": False}},
             target_opset=OPSET,
         )
-    return model.SerializeToString()
+    return model.SerializeToString()  # pyright: ignore[reportAttributeAccessIssue] - without intermediate steps: one model
 
 
 def verify_scoring(model: str, scorer: OnnxScorer, features: NDArray[np.float64]) -> NDArray[np.float64]:

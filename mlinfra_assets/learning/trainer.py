@@ -61,7 +61,7 @@ class GradientBoosting:
             max_leaf_nodes=self.leaves,
             min_samples_leaf=self.min_leaf,
             l2_regularization=self.l2,
-            early_stopping=False,
+            early_stopping=False,  # pyright: ignore[reportArgumentType] - "auto" or a boolean
             random_state=self.seed,
         )
         with threadpool_limits(limits=1, user_api="openmp"):

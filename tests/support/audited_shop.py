@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b, sha256
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -139,7 +140,7 @@ class AuditedShop:
         self.registry.record_contract("order_lines", contract.fingerprint, contract.to_json(), TRAINED, "run")
         self.registry.record_view(document.name, document.version, document.to_json(), TRAINED, "run")
 
-    def train(self, at: datetime = TRAINED, **changes: object) -> StoredModel:
+    def train(self, at: datetime = TRAINED, **changes: Any) -> StoredModel:
         """Train, and promote if better."""
         spec = shop_model(**changes)
         read = FrameReader({"stg_order_lines": self.lake.table("curated/stg_order_lines").read()})

@@ -286,3 +286,28 @@ def test_a_key_of_another_type_is_no_match(shop: AuditedShop) -> None:
 def test_no_predictions_is_a_passed_audit_of_none(shop: AuditedShop) -> None:
     report = audit(shop)
     assert (report.made, report.passed) == (0, True)
+
+
+def test_rows_from_before_a_change_of_contract_are_read_with_the_contract_of_their_time(shop: AuditedShop) -> None:
+    customer = customers(shop)[0]
+    declared = shop.sources["order_lines"]
+    stricter = tuple(replace(f, maximum="3") if f.name == "quantity" else f for f in declared.contract.fields)
+    shop.sources["order_lines"] = replace(declared, contract=replace(declared.contract, fields=stricter))
+    shop.register()
+    line = {**a_sale_of(shop, customer), "_event_time": AT - timedelta(days=2)}
+    sent = [order_line(line, InvoiceNo=f"59999{n}", Quantity=n) for n in (2, 3, 4)]
+    shop.land("order_lines", [(1_000_000 + n, AT - timedelta(days=1), text) for n, text in enumerate(sent)])
+    lines = shop.lake.table("curated/stg_order_lines").read().filter(pl.col("customer_id") == customer)
+    assert lines["_contract_version"].n_unique() == 2
+    assert lines["quantity"].max() > 3  # pyright: ignore[reportOperatorIssue, reportOptionalOperand]
+    shop.predict(AT, [customer])
+    report = audit(shop)
+    assert report.messages() == []
+    assert report.reproduced == 1
+
+
+def test_a_contract_that_is_no_longer_registered_is_said_to_be_missing(shop: AuditedShop) -> None:
+    shop.predict(AT, customers(shop)[:1])
+    table = shop.lake.table("processed/order_lines")
+    table.replace(table.read().with_columns(_contract_version=pl.lit("0" * 12)), provenance=RUN)
+    assert "contract 000000000000 of order_lines" in audit(shop).messages()[0]

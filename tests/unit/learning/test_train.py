@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -38,7 +39,7 @@ def store(tmp_path: Path) -> ModelStore:
     return ModelStore(Lake(str(tmp_path / "lake")), "churn")
 
 
-def trained(training: pl.DataFrame, store: ModelStore, at: datetime = NOW, **changes: object) -> Trained:
+def trained(training: pl.DataFrame, store: ModelStore, at: datetime = NOW, **changes: Any) -> Trained:
     return train_and_compare(
         shop_model(**changes), training, store, at, training_table="training/churn", training_version=3, provenance=RUN
     )
