@@ -98,6 +98,11 @@ def inspect_home(folder: Path) -> Home | None:
     return home
 
 
+def begun(folder: Path) -> bool:
+    """Whether something of ours lies in a folder, with or without its `home.json`."""
+    return any((folder / name).exists() for name in OURS)
+
+
 @contextmanager
 def hold(home: Home, purpose: str) -> Iterator[None]:
     """Keep other long-running commands off this home; the kernel lets go of it if the process dies.

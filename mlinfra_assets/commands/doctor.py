@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlinfra_assets.commands.context import HomeOption, JsonOption, settings_for
 from mlinfra_assets.errors import MlinfraError
+from mlinfra_assets.home import begun
 
 if TYPE_CHECKING:
     from mlinfra_assets.commands.diagnosis.finding import Finding
@@ -36,12 +37,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from system.settings_in_force(settings)
     yield from system.home(settings)
     yield from graph.dbt_manifest()
-    if not settings.home.exists() and not settings.redis_url:
+    if not begun(settings.home) and not settings.redis_url:
         return
     looks: list[Callable[[Settings], Iterator[Finding]]] = [
         graph.dagster_home,
         services.redis_server,
-        services.online_views,
+        services.online_store,
         tables.lake,
         tables.arrivals,
     ]

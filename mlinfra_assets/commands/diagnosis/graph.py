@@ -6,9 +6,7 @@ import json
 from collections.abc import Iterator
 
 from mlinfra_assets.commands.diagnosis.finding import Finding, State
-from mlinfra_assets.settings import PROJECT, Settings
-
-MANIFEST = PROJECT / "dbt_project" / "target" / "manifest.json"
+from mlinfra_assets.settings import Settings
 
 
 def dagster_home(settings: Settings) -> Iterator[Finding]:
@@ -34,14 +32,17 @@ def dagster_home(settings: Settings) -> Iterator[Finding]:
 
 
 def dbt_manifest() -> Iterator[Finding]:
-    """Whether dbt's project has been parsed."""
-    area = "dbt"
-    if not MANIFEST.exists():
-        yield Finding(area, "manifest", "not built yet", State.NOTE, "loading the asset graph builds it")
+    """Whether dbt's project, as it is now, has been compiled."""
+    from mlinfra_assets.curated.manifest import MANIFEST, project_digest
+    from mlinfra_assets.curated.project import DBT_PROJECT
+
+    area, file = "dbt", DBT_PROJECT / "target" / "prepared" / project_digest() / MANIFEST
+    if not file.exists():
+        yield Finding(area, "manifest", "not made yet", State.NOTE, "loading the asset graph makes it")
         return
     try:
-        made = json.loads(MANIFEST.read_text())
+        made = json.loads(file.read_text())
         models = sum(node["resource_type"] == "model" for node in made["nodes"].values())
         yield Finding(area, "manifest", f"{models} models, dbt {made['metadata']['dbt_version']}")
-    except (ValueError, KeyError, TypeError):
-        yield Finding(area, "manifest", "damaged", State.BROKEN, f"delete {MANIFEST}; loading the graph builds it")
+    except (OSError, ValueError, KeyError, TypeError):
+        yield Finding(area, "manifest", "damaged", State.BROKEN, f"delete {file}; loading the asset graph makes it")

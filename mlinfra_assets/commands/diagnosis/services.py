@@ -37,19 +37,24 @@ def redis_server(settings: Settings) -> Iterator[Finding]:
         yield Finding(area, "append-only file", "off", State.NOTE, remedy)
 
 
-def online_views(settings: Settings) -> Iterator[Finding]:
-    """The feature views that Redis serves."""
+def online_store(settings: Settings) -> Iterator[Finding]:
+    """The feature views and the models that Redis serves."""
+    from mlinfra_assets.clock import from_micros
     from mlinfra_assets.feature_store.online.store import OnlineStore
     from mlinfra_assets.redis_server import connect
 
     area = "Online store"
     try:
-        views = OnlineStore(connect(settings)).views()
+        store = OnlineStore(connect(settings))
+        views, models = store.views(), {name: store.model_version(name) for name in store.models()}
     except MlinfraError as error:
         yield broken(area, "views", error)
         return
     if not views:
         remedy = "materialize features/<view>, or online/<view> to load what is there"
-        yield Finding(area, "views", "nothing is loaded", State.NOTE, remedy)
+        yield Finding(area, "views", "none is loaded", State.NOTE, remedy)
     for view in views:
-        yield Finding(area, str(view), "loaded")
+        known = f"{from_micros(view.epoch):%Y-%m-%d %H:%M}"
+        yield Finding(area, view.name, f"version {view.version}, {view.entities:,} entities, known up to {known}")
+    for name, version in models.items():
+        yield Finding(area, name, f"model version {version}")
