@@ -9,10 +9,10 @@ import pyarrow as pa
 from deltalake import CommitProperties
 from deltalake.exceptions import CommitFailedError
 
+from mlinfra_assets.lake.committing import WRITER
 from mlinfra_assets.lake.errors import explained
 from mlinfra_assets.lake.opened import OpenedTable
 from mlinfra_assets.lake.provenance import Provenance
-from mlinfra_assets.lake.writing import WRITER
 
 SMALL = 16 * 1024 * 1024
 

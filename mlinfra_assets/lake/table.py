@@ -10,7 +10,7 @@ from typing import Literal
 import polars as pl
 import pyarrow as pa
 
-from mlinfra_assets.lake import files, history, maintenance, predicate, writing
+from mlinfra_assets.lake import appending, files, history, maintenance, predicate, replacing
 from mlinfra_assets.lake import schema as schemas
 from mlinfra_assets.lake.errors import ProgressConflictError, SchemaMismatchError
 from mlinfra_assets.lake.history import HistoryEntry
@@ -117,7 +117,7 @@ class LakeTable:
             UnavailableError: Disk full, storage out of reach, log damaged: nothing was written.
         """
         table = schemas.to_arrow(data)
-        job = writing.Append(
+        job = appending.Append(
             data=table,
             provenance=provenance,
             advance=dict(advance or {}),
@@ -126,7 +126,7 @@ class LakeTable:
             merge=schema_mode == "merge",
         )
         with self._lock:
-            return Commit(self.name, writing.append(self._opened, job), table.num_rows)
+            return Commit(self.name, appending.append(self._opened, job), table.num_rows)
 
     def replace(
         self,
@@ -153,11 +153,11 @@ class LakeTable:
             UnavailableError: Disk full, storage out of reach, log damaged: nothing was written.
         """
         rows = data if isinstance(data, pa.RecordBatchReader) else schemas.to_arrow(data)
-        job = writing.Replace(
+        job = replacing.Replace(
             data=rows, provenance=provenance, where=where, partition_by=partition_by, schema_change=schema_change
         )
         with self._lock:
-            version, written = writing.replace(self._opened, job)
+            version, written = replacing.replace(self._opened, job)
         return Commit(self.name, version, written)
 
     def scan(

@@ -1,0 +1,94 @@
+"""What every commit goes through: it is tried until it is in, refused, or hopeless, and carries its origin."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from mlinfra_assets.lake.errors import SchemaMismatchError, WriteConflictError, explained
+from mlinfra_assets.lake.opened import OpenedTable
+from mlinfra_assets.lake.provenance import Provenance
+
+STATS = "delta.dataSkippingStatsColumns"
+ATTEMPTS = 100
+PROPERTIES = {
+    # Every commit stays readable: its provenance is part of the audit trail.
+    "delta.enableExpiredLogCleanup": "false",
+}
+WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+
+
+def create(
+    opened: OpenedTable,
+    data_schema: pa.Schema,
+    partition_by: Sequence[str],
+    stats_columns: Sequence[str] | None,
+    provenance: Provenance | None,
+) -> None:
+    """Make the table exist, empty; leaves one that another writer made in the meantime as it is."""
+    missing = [c for c in (*partition_by, *(stats_columns or ())) if c not in data_schema.names]
+    if missing:
+        raise SchemaMismatchError(f"table {opened.name} would have no column {', '.join(missing)}")
+    configuration = dict(PROPERTIES)
+    if stats_columns is not None:
+        configuration[STATS] = ",".join(stats_columns)
+    with explained(opened.name, opened.uri):
+        try:
+            handle = DeltaTable.create(
+                opened.uri,
+                Schema.from_arrow(data_schema),
+                mode="ignore",
+                partition_by=list(partition_by) or None,
+                configuration=configuration,
+                storage_options=opened.options or None,
+                commit_properties=commit_properties(provenance, {}),
+            )
+        except CommitFailedError:
+            opened.drop()  # another writer was faster with the creation
+            return
+    opened.confirm(-1, handle.version())
+
+
+def until_committed(opened: OpenedTable, attempt: Callable[[], int], attempts: int = ATTEMPTS) -> int:
+    """Run `attempt`, which opens, checks and commits, until no other writer gets in between; returns its version.
+
+    Raises:
+        WriteConflictError: Others did, every time.
+        UnavailableError: The disk is full or the storage out of reach.
+    """
+    with explained(opened.name, opened.uri):
+        for number in range(1, attempts + 1):
+            try:
+                return attempt()
+            except CommitFailedError as error:
+                opened.drop()
+                if number == attempts:
+                    raise WriteConflictError(
+                        f"table {opened.name}: another writer committed first, {attempts} times: nothing was written; "
+                        f"run again ({error})"
+                    ) from error
+                time.sleep(random.random() * min(0.005 * number, 0.2))  # noqa: S311 - spreads writers, hides nothing
+            except (OSError, DeltaError):
+                opened.drop()
+                raise
+    raise AssertionError("unreachable")
+
+
+def check_partitions(table: str, handle: DeltaTable, partition_by: Sequence[str]) -> None:
+    """Refuse other partition columns than the table has; naming none is no opinion."""
+    there = handle.metadata().partition_columns
+    if partition_by and list(partition_by) != there:
+        raise SchemaMismatchError(f"table {table} is partitioned by {there or 'nothing'}, not by {list(partition_by)}")
+
+
+def commit_properties(provenance: Provenance | None, advance: Mapping[str, tuple[int | None, int]]) -> CommitProperties:
+    """What a commit carries beside the rows."""
+    return CommitProperties(
+        custom_metadata=None if provenance is None else dict(provenance.to_metadata()),
+        app_transactions=[Transaction(app, after) for app, (_, after) in sorted(advance.items())] or None,
+    )
