@@ -1,9 +1,6 @@
 """What runs without being asked: conditions, jobs and the daily schedules."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from datetime import UTC
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -15,77 +12,92 @@ from resources.clock import ClockResource
 WHEN_INPUTS_PASS = dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
 """New inputs, none under way, and every blocking check on them passed: held data stays where it is."""
 
-SNAPSHOTS_JOB = "daily_snapshots"
-RETRAIN_JOB = "retrain"
-AUDIT_JOB = "daily_audit"
-FEEDBACK_JOB = "derive_outcomes"
+
+@dataclass(frozen=True)
+class AssetJob:
+    """A named selection of assets that run together.
+
+    Attributes:
+        name: The job's name.
+        keys: The assets.
+        description: What it does.
+    """
+
+    name: str
+    keys: tuple[tuple[str, ...], ...]
+    description: str
+
+    @property
+    def selection(self) -> dg.AssetSelection:
+        """The assets, as Dagster selects them."""
+        return dg.AssetSelection.assets(*(dg.AssetKey(k) for k in self.keys))
 
 
-def ingest_job(source: Source) -> dg.UnresolvedAssetJobDefinition:
+def ingest_job(source: Source) -> AssetJob:
     """Raw and processed of one source."""
-    return dg.define_asset_job(
+    return AssetJob(
         f"ingest_{source.name}",
-        selection=ingest_selection(source),
-        description=f"Brings {source.name} into raw and through its contract.",
+        (names.raw(source.name), names.processed(source.name), names.quarantine(source.name)),
+        f"Brings {source.name} into raw and through its contract.",
     )
 
 
-def ingest_selection(source: Source) -> dg.AssetSelection:
-    """The assets that bring a source in."""
-    return dg.AssetSelection.assets(
-        dg.AssetKey(names.raw(source.name)),
-        dg.AssetKey(names.processed(source.name)),
-        dg.AssetKey(names.quarantine(source.name)),
-    )
-
-
-def asset_job(name: str, keys: Sequence[tuple[str, str]], description: str) -> dg.UnresolvedAssetJobDefinition:
-    """A job over assets by key."""
-    selection = dg.AssetSelection.assets(*(dg.AssetKey(k) for k in keys))
-    return dg.define_asset_job(name, selection=selection, description=description)
-
-
-def daily_schedule(
-    job: dg.UnresolvedAssetJobDefinition, cron: str, days: dg.DailyPartitionsDefinition
-) -> dg.ScheduleDefinition:
+def daily_schedule(job: AssetJob, cron: str, days: dg.DailyPartitionsDefinition) -> dg.ScheduleDefinition:
     """Runs a job for the last day that is over, by the platform's clock."""
 
     @dg.schedule(
         name=f"{job.name}_schedule",
-        job=job,
+        job_name=job.name,
         cron_schedule=cron,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"{job.name} for the day that has just ended (UTC).",
+        description=f"{job.description} For the day that has just ended (UTC).",
     )
     def schedule(context: dg.ScheduleEvaluationContext, clock: ClockResource) -> dg.RunRequest | dg.SkipReason:
         day = key(last_complete(clock.now()))
         if not days.has_partition_key(day):
             return dg.SkipReason(f"{day} is outside the days that are kept")
+        context.log.info("asking for %s", day)
         return dg.RunRequest(partition_key=day)
 
     return schedule
 
 
-def plain_schedule(job: dg.UnresolvedAssetJobDefinition, cron: str, description: str) -> dg.ScheduleDefinition:
+def plain_schedule(job: AssetJob, cron: str, description: str) -> dg.ScheduleDefinition:
     """Runs an unpartitioned job."""
     return dg.ScheduleDefinition(
         name=f"{job.name}_schedule",
-        job=job,
+        job_name=job.name,
         cron_schedule=cron,
-        execution_timezone=str(UTC),
+        execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=description,
     )
 
 
-def source_schedule(source: Source) -> dg.ScheduleDefinition | None:
-    """The schedule that a file source declares, or None."""
-    if not isinstance(source.ingest, FilesIngest) or source.needs.schedule is None:
+def fetch_schedule(source: Source) -> dg.ScheduleDefinition | None:
+    """Fetches a file source's newest file by its declared schedule; None if it declares none.
+
+    On a home whose clock is simulated nothing is fetched: the file of today is not that of its present.
+    """
+    if not isinstance(source.ingest, FilesIngest) or source.ingest.url is None or source.needs.schedule is None:
         return None
-    return plain_schedule(
-        ingest_job(source), source.needs.schedule, f"Looks for new files of {source.name} by its declared schedule."
+    op = "__".join(names.raw(source.name))
+
+    @dg.schedule(
+        name=f"fetch_{source.name}_schedule",
+        job_name=ingest_job(source).name,
+        cron_schedule=source.needs.schedule,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Fetches the newest file of {source.name} from {source.ingest.url} and brings it in.",
     )
+    def schedule(clock: ClockResource) -> dg.RunRequest | dg.SkipReason:
+        if clock.stamp() is not None:
+            return dg.SkipReason("the clock of this home is simulated: today's file is not that of its present")
+        return dg.RunRequest(run_config={"ops": {op: {"config": {"fetch": True}}}})
+
+    return schedule
 
 
 def automation_sensor() -> dg.AutomationConditionSensorDefinition:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from mlinfra_assets import automation, names
+from mlinfra_assets import names
 from mlinfra_assets.assets.audit import audit_asset
-from mlinfra_assets.assets.curated import curated_assets
+from mlinfra_assets.assets.curated import curated_assets, determinism_checks
 from mlinfra_assets.assets.features import feature_asset
 from mlinfra_assets.assets.feedback import PERFORMANCE_CHECK, outcomes_asset, performance_asset
 from mlinfra_assets.assets.models import model_asset
@@ -19,11 +19,21 @@ from mlinfra_assets.assets.online import online_model_asset, online_view_asset
 from mlinfra_assets.assets.processed import processed_asset
 from mlinfra_assets.assets.raw import raw_asset, upstream_spec
 from mlinfra_assets.assets.training import training_asset
+from mlinfra_assets.automation import (
+    WHEN_INPUTS_PASS,
+    AssetJob,
+    automation_sensor,
+    daily_schedule,
+    fetch_schedule,
+    ingest_job,
+    plain_schedule,
+)
 from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.contracts.declaration import load_sources
 from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
-from mlinfra_assets.curated.row_wise import staging_models
+from mlinfra_assets.curated.row_wise import row_wise_models
 from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.datasets import SOURCES
 from mlinfra_assets.features import fs
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.scores import check_scores
@@ -37,7 +47,8 @@ from sensors.online import online_sensor
 from sensors.retraining import retraining_sensor
 from sensors.streams import stream_sensor
 
-SOURCES = Path(__file__).parent / "sources"
+# Single-run backfills are the one beta parameter that is relied on; its warning would greet every user.
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
 
 def build_definitions(
@@ -52,33 +63,32 @@ def build_definitions(
     """
     sources, views, models = load_sources(SOURCES), list(fs.views.values()), declared()
     check_scores(models, fs.views)
-    documents = Documents(fs.datasets, sources, staging_models())
+    documents = Documents(fs.datasets, sources, row_wise_models())
     clock = HomeClock(settings.home)
     if last_day is None and clock.simulated:
         last_day = last_complete(clock.now())
     days = daily(settings.history_start, last_day)
-    snapshots = automation.asset_job(
-        automation.SNAPSHOTS_JOB, [names.features(v.name) for v in views], "Every view's snapshot of a day."
+    snapshots = AssetJob(
+        "daily_snapshots", tuple(names.features(v.name) for v in views), "Every view's snapshot of a day."
     )
-    audits = automation.asset_job(
-        automation.AUDIT_JOB, [(names.AUDIT, names.PREDICTIONS)], "Recomputes the predictions of a day."
-    )
-    retrain = automation.asset_job(
-        automation.RETRAIN_JOB,
-        [key for m in models for key in (names.training(m), names.model(m))],
+    audits = AssetJob("daily_audit", ((names.AUDIT, names.PREDICTIONS),), "Recomputes the predictions of a day.")
+    retrain = AssetJob(
+        "retrain",
+        tuple(key for m in models for key in (names.training(m), names.model(m))),
         "Training sets, new versions, and promotion of those that are better.",
     )
-    outcomes = automation.asset_job(
-        automation.FEEDBACK_JOB,
-        [(names.FEEDBACK, f"{m}_outcomes") for m in models],
+    outcomes = AssetJob(
+        "derive_outcomes",
+        tuple((names.FEEDBACK, f"{m}_outcomes") for m in models),
         "Sends the outcomes of predictions whose horizon has passed.",
     )
+    jobs = [*(ingest_job(s) for s in sources.values()), snapshots, audits, retrain, outcomes]
     return dg.Definitions(
         assets=[
             *_outside(sources, views, models),
             *(raw_asset(source, settings) for source in sources.values()),
             *(processed_asset(source, settings) for source in sources.values()),
-            *curated_assets(settings, automation.WHEN_INPUTS_PASS),
+            curated_assets(WHEN_INPUTS_PASS),
             *(feature_asset(view, documents, days) for view in views),
             *(online_view_asset(view, documents) for view in views if view.online),
             *(training_asset(model, fs.views, fs.datasets) for model in models.values()),
@@ -88,16 +98,17 @@ def build_definitions(
             *(performance_asset(model) for model in models.values()),
             audit_asset(sources, daily(settings.history_start, last_day, today=True), settings),
         ],
-        jobs=[*(automation.ingest_job(s) for s in sources.values()), snapshots, audits, retrain, outcomes],
+        asset_checks=[determinism_checks()],
+        jobs=[dg.define_asset_job(j.name, selection=j.selection, description=j.description) for j in jobs],
         schedules=[
-            automation.daily_schedule(snapshots, "10 0 * * *", days),
-            automation.daily_schedule(audits, "30 1 * * *", days),
-            automation.plain_schedule(outcomes, "0 2 * * *", "Outcomes that have come due, once a day."),
-            automation.plain_schedule(retrain, "0 3 1 * *", "A new version of every model, on the first of a month."),
-            *(schedule for s in sources.values() if (schedule := automation.source_schedule(s)) is not None),
+            daily_schedule(snapshots, "10 0 * * *", days),
+            daily_schedule(audits, "30 1 * * *", days),
+            plain_schedule(outcomes, "0 2 * * *", "Outcomes that have come due, once a day."),
+            plain_schedule(retrain, "0 3 1 * *", "A new version of every model, on the first of a month."),
+            *(schedule for s in sources.values() if (schedule := fetch_schedule(s)) is not None),
         ],
         sensors=[
-            automation.automation_sensor(),
+            automation_sensor(),
             *(_source_sensor(source, settings) for source in sources.values()),
             online_sensor([v for v in views if v.online], list(models.values()), documents),
             *(retraining_sensor(model, PERFORMANCE_CHECK) for model in models.values()),

@@ -4,8 +4,6 @@ A hook's failure fails no run. So it reports: a materialization of `online/<name
 otherwise, which a sensor sees and has repaired.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The clock as a resource."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from pathlib import Path
 

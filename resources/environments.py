@@ -1,7 +1,5 @@
 """Which systems the graph runs against: embedded by default, real by setting."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from mlinfra_assets.settings import Settings

@@ -1,7 +1,5 @@
 """The lake as a resource."""
 
-from __future__ import annotations
-
 import dagster as dg
 from mlinfra_assets.lake.lake import Lake
 from pydantic import ConfigDict, Field

@@ -1,7 +1,5 @@
 """Redis as resources: the embedded streams and the online store live in the same server."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import dagster as dg

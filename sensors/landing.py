@@ -1,7 +1,5 @@
 """Notices that a landing folder holds files which raw does not, and asks for a run that brings them in."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """Notices that Redis holds less than the lake: a push that failed, an empty Redis, a stale view; and asks for a push."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """What several sensors ask before they request a run: is one under way, and did the last one fail just now."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """Notices that a model does worse than it should on what came true, and asks for a retraining."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from mlinfra_assets import names

@@ -1,7 +1,5 @@
 """Notices that a stream holds records which raw does not, and asks for a run that brings them in."""
 
-from __future__ import annotations
-
 import json
 
 import dagster as dg

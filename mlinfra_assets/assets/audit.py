@@ -1,7 +1,5 @@
 """audit/: every prediction of a day, recomputed from raw and compared bit for bit."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import date
 

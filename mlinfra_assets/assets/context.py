@@ -1,7 +1,5 @@
 """What every asset tells Dagster in the same way: who ran, what a table holds, what its columns are."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """curated/: the dbt project's models as assets, its tests as checks. A model is materialized once it is published."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +13,7 @@ from mlinfra_assets.curated.column_lineage import column_lineage
 from mlinfra_assets.curated.determinism import rebuild
 from mlinfra_assets.curated.errors import BuildFailedError
 from mlinfra_assets.curated.manifest import Manifest, load_manifest
-from mlinfra_assets.curated.models import Model, models, sources, tests
+from mlinfra_assets.curated.models import Model, data_tests, models, sources
 from mlinfra_assets.curated.publish import Published, publish, raise_if_withheld
 from mlinfra_assets.curated.results import TestResult
 from mlinfra_assets.lake.lake import Lake
@@ -38,7 +36,7 @@ class CuratedTranslator(DagsterDbtTranslator):
         super().__init__()
         self._models = models(manifest)
         self._sources = sources(manifest)
-        self._tests = tests(manifest)
+        self._tests = data_tests(manifest)
         self._automation = automation
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
@@ -100,7 +98,7 @@ def curated_assets(automation: dg.AutomationCondition | None = None) -> dg.Asset
         tables = lake.open()
         chosen = sorted(key.path[-1] for key in context.selected_asset_keys)
         checks = _checks(context)
-        only = () if chosen else [t.name for uid, t in tests(manifest).items() if uid in checks]
+        only = () if chosen else [t.name for uid, t in data_tests(manifest).items() if uid in checks]
         with built(tables, select=chosen, only_tests=only) as build:
             context.log.info(build.log)
             for published in publish(tables, build, provenance(context)):

@@ -1,7 +1,5 @@
 """features/: every entity as it looked at the end of each day. One partition a day, computed as known at that moment."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date, timedelta
 

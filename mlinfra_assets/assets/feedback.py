@@ -1,7 +1,5 @@
 """feedback/: what came true of the predictions, as events that come back in, and how well the model does."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

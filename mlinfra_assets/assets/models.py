@@ -1,7 +1,5 @@
 """models/: every version of a model as ONNX, with its metrics, and which of them is in production since when."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from mlinfra_assets import names

@@ -1,7 +1,5 @@
 """online/: what Redis holds. The hook pushes; materializing one of these by hand rebuilds it from the lake."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from mlinfra_assets import names

@@ -1,7 +1,5 @@
 """processed/: what a source's contract accepts, typed, and beside it what it does not, with the reasons."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """raw/: what arrived, as it arrived. One asset a source, append-only, generated from the source's declaration."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from mlinfra_assets import names
@@ -12,6 +10,7 @@ from mlinfra_assets.assets.context import (
     provenance,
     table_metadata,
 )
+from mlinfra_assets.connectors.fetch import fetch
 from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
 from mlinfra_assets.ingest.raw import RAW_SCHEMA, Landed, land_files, land_stream
 from mlinfra_assets.settings import Settings
@@ -33,6 +32,16 @@ DESCRIPTIONS = {
     "headers": "The message's headers.",
     "payload": "The bytes, as received.",
 }
+
+
+class FilesConfig(dg.Config):
+    """What a launch may ask of a file source.
+
+    Attributes:
+        fetch: Fetch the newest file from the declared address first.
+    """
+
+    fetch: bool = False
 
 
 def upstream_key(source: Source) -> tuple[str, str]:
@@ -91,10 +100,16 @@ def _from_stream(source: Source, common: dict) -> dg.AssetsDefinition:
 
 def _from_files(source: Source, settings: Settings, common: dict) -> dg.AssetsDefinition:
     assert isinstance(source.ingest, FilesIngest)  # noqa: S101 - the caller chose by this very type
+    ingest = source.ingest
     folder = settings.landing / source.name
 
     @dg.asset(**common)
-    def raw(context: dg.AssetExecutionContext, lake: LakeResource, clock: ClockResource) -> dg.MaterializeResult:
+    def raw(
+        context: dg.AssetExecutionContext, config: FilesConfig, lake: LakeResource, clock: ClockResource
+    ) -> dg.MaterializeResult:
+        if config.fetch and ingest.url is not None:
+            fetched = fetch(ingest.url, folder, max_bytes=ingest.max_bytes)
+            context.log.info("fetched %s", fetched or "nothing new")
         landed = land_files(lake.open(), str(folder), source, provenance(context), clock.now())
         return _result(lake, source, landed)
 

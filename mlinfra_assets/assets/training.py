@@ -1,7 +1,5 @@
 """training/: what a model learns from. Point-in-time features and the labels that came true, one table a model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 import orjson
 
 from mlinfra_assets.contracts.contract import Contract
+from mlinfra_assets.curated.sql_text import fingerprint
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.feature_store.errors import DefinitionError
 from mlinfra_assets.feature_store.registry import ViewDocument
@@ -20,11 +19,6 @@ class UnregisteredError(MlinfraError):
 def contract_of(document: ViewDocument) -> Contract:
     """The contract that was in force when the version was registered."""
     return Contract.from_json(orjson.dumps(document.contract).decode())
-
-
-def sql_fingerprint(sql: str) -> str:
-    """How a view's version names the SQL that it rests on: 12 hexadecimal digits."""
-    return sha256(sql.encode()).hexdigest()[:12]
 
 
 def registered_view(registry: Registry, name: str, version: str) -> ViewDocument:
@@ -45,7 +39,7 @@ def registered_view(registry: Registry, name: str, version: str) -> ViewDocument
     if (document.name, document.version) != (name, version):
         raise UnregisteredError(f"{where} holds view {document.name}, version {document.version}: restore the table")
     bound = set(document.rests_on.values())
-    if document.sql is not None and sql_fingerprint(document.sql) not in bound:
+    if document.sql is not None and fingerprint(document.sql) not in bound:
         raise UnregisteredError(f"{where}: its SQL is not the one that the version rests on: restore the table")
     if contract_of(document).fingerprint not in bound:
         raise UnregisteredError(f"{where}: its contract is not the one that the version rests on: restore the table")

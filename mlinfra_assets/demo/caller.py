@@ -33,12 +33,13 @@ class Caller:
             self._post(f"/v1/predict/{self._model}", {"entities": waiting[start : start + BATCH]})
         return len(waiting)
 
-    def sample(self, view: str, entities: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Features of the entity in the middle of some, as the API answers them."""
+    def sample(self, view: str, entities: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The key and the features, by name, of the entity in the middle of some."""
         if not entities:
-            return {}
+            return {}, {}
         entity = entities[len(entities) // 2]
-        return self._post("/v1/features", {"features": [view], "entities": [entity]})
+        answer = self._post("/v1/features", {"features": [view], "entities": [entity]})
+        return entity, answer["results"][0]["features"]
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         try:

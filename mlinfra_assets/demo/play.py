@@ -17,14 +17,15 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.contracts.declaration import load_sources
-from mlinfra_assets.definitions import SOURCES, build_definitions
+from mlinfra_assets.datasets import SOURCES
+from mlinfra_assets.definitions import build_definitions
 from mlinfra_assets.demo.caller import Caller
 from mlinfra_assets.demo.graph import Graph
 from mlinfra_assets.demo.progress import Progress
 from mlinfra_assets.demo.result import DemoResult
 from mlinfra_assets.demo.shop import ShopData
 from mlinfra_assets.demo.stages import Stage, stages
-from mlinfra_assets.demo.tally import tally
+from mlinfra_assets.demo.tally import Tally
 from mlinfra_assets.demo.till import Till
 from mlinfra_assets.ingest.raw import offsets
 from mlinfra_assets.lake.lake import Lake
@@ -42,7 +43,7 @@ MODEL = "churn"
 SHOP, RATES = "order_lines", "exchange_rates"
 VIEW = "customer_features"
 AUDIT = (names.AUDIT, names.PREDICTIONS)
-CURATED = ("stg_order_lines", "stg_exchange_rates", "orders", "customers", "products", "daily_revenue")
+CURATED = ("stg_order_lines", "stg_exchange_rates", "orders", "returns", "customers", "products", "daily_revenue")
 
 
 class Play:
@@ -87,10 +88,11 @@ class Play:
             for stop in self.stops:
                 if reached is None or stop.at >= reached:
                     self._play(stop, caller)
-            sample = caller.sample(VIEW, self._served(self.stops[-1].snapshot_day))
+            entity, sample = caller.sample(VIEW, self._served(self.stops[-1].snapshot_day))
         with self.progress.step("audit: every prediction again, from raw"):
             self.graph.run([AUDIT], days=(self.stops[0].at.date(), self.stops[-1].at.date()))
-        return tally(self.lake, self.sources, self.model, sample, self.progress)
+        tally = Tally(self.settings.home, self.lake, self.store, self.sources, self.model, self.shop)
+        return tally.result(entity, sample, self.progress.seconds)
 
     def _play(self, stop: Stage, caller: Caller) -> None:
         when = f"{stop.at:%Y-%m-%d}"

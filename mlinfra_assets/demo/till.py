@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import polars as pl
 
 from mlinfra_assets.demo.events import messages
 from mlinfra_assets.streams.log import StreamLog
-from mlinfra_assets.streams.record import NewRecord
-from mlinfra_assets.streams.redis_log import split_offset
+from mlinfra_assets.streams.entry_id import SEQUENCE_BITS
 
 
 class Till:
@@ -36,7 +34,7 @@ class Till:
         unsent = due.slice(self._sent(due))
         if unsent.is_empty():
             return 0
-        self._log.append_at(self._topic, _stamped(unsent))
+        self._log.append_at(self._topic, messages(unsent))
         return unsent.height
 
     def _sent(self, due: pl.DataFrame) -> int:
@@ -44,12 +42,9 @@ class Till:
         last = max([*self._log.end(self._topic).values(), self._held], default=-1)
         if last < 0:
             return 0
-        milliseconds, sequence = split_offset(last)
+        milliseconds, sequence = last >> SEQUENCE_BITS, last & ((1 << SEQUENCE_BITS) - 1)
         moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
         before = due.filter(pl.col("at").dt.truncate("1ms") < moment).height
         same = due.filter(pl.col("at").dt.truncate("1ms") == moment).height
         return before + min(sequence + 1, same)
 
-
-def _stamped(lines: pl.DataFrame) -> Iterator[tuple[datetime, NewRecord]]:
-    return messages(lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlinfra_assets.feature_store.duration import format_duration
-from mlinfra_assets.feature_store.nodes import Aggregate, Call, Column, Literal, Node, Score
+from mlinfra_assets.feature_store.nodes import Aggregate, Call, Column, Invalid, Literal, Node, Score
 
 INFIX = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "eq": "=", "ne": "≠", "lt": "<", "le": "≤", "gt": ">", "ge": "≥",
@@ -21,6 +21,8 @@ def text_of(node: Node) -> str:
         return f"score of {node.model}"
     if isinstance(node, Aggregate):
         return _aggregate(node)
+    if isinstance(node, Invalid):
+        return node.message
     return _call(node)
 
 

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
+from itertools import accumulate
 
 import polars as pl
+import pyarrow as pa
 
 from mlinfra_assets import names
 from mlinfra_assets.clock import to_micros
@@ -211,11 +213,23 @@ def _frame(source: Source, batch: Sequence[StreamRecord], now: datetime, run_id:
             "contract_version": [source.contract.fingerprint] * count,
             "content_hash": [content_hash(r.value) for r in batch],
             "key": [r.key for r in batch],
-            "headers": [[{"name": n, "value": v} for n, v in r.headers] for r in batch],
+            "headers": _headers(batch),
             "payload": [r.value for r in batch],
         },
         schema=RAW_SCHEMA,
     )
+
+
+def _headers(batch: Sequence[StreamRecord]) -> pl.Series:
+    """The headers column, laid out as Arrow does: one flat list, and where each record's part of it begins."""
+    flat = [header for record in batch for header in record.headers]
+    starts = list(accumulate((len(record.headers) for record in batch), initial=0))
+    pairs = pa.StructArray.from_arrays(
+        [pa.array([n for n, _ in flat], pa.large_string()), pa.array([v for _, v in flat], pa.large_binary())],
+        names=["name", "value"],
+    )
+    column = pa.LargeListArray.from_arrays(pa.array(starts, pa.int64()), pairs)
+    return pl.Series("headers", column)
 
 
 def _file_frame(source: Source, file: ArrivedFile, number: int, now: datetime, run_id: str) -> pl.DataFrame:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
-from hashlib import sha256
 
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.curated.row_wise import RowWiseModel
+from mlinfra_assets.curated.sql_text import fingerprint
 from mlinfra_assets.feature_store.canonical import view_to_dict
 from mlinfra_assets.feature_store.dataset import DatasetSchema
 from mlinfra_assets.feature_store.registry import ViewDocument
@@ -35,14 +34,20 @@ class Documents:
         self.datasets = datasets
         self._sources = sources
         self._staging = staging
-        self.document = cache(self._document)
+        self._made: dict[str, ViewDocument] = {}
+
+    def document(self, view: FeatureView) -> ViewDocument:
+        """The document of a view as it is declared now."""
+        if view.name not in self._made:
+            self._made[view.name] = self._document(view)
+        return self._made[view.name]
 
     def _document(self, view: FeatureView) -> ViewDocument:
         source = self._sources[view.dataset.source]
         model = self._staging.get(view.dataset.name)
         rests_on = {f"contract {source.name}": source.contract.fingerprint}
         if model is not None:
-            rests_on[f"sql {model.name}"] = sha256(model.sql.encode()).hexdigest()[:12]
+            rests_on[f"sql {model.name}"] = fingerprint(model.sql)
         return ViewDocument(
             view=view,
             rests_on=rests_on,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from mlinfra_assets.clock import FixedClock, to_micros
 from mlinfra_assets.contracts.declaration import load_sources
 from mlinfra_assets.contracts.quarantine import Position, Quarantine
 from mlinfra_assets.contracts.source import Source
+from mlinfra_assets.curated.sql_text import fingerprint
 from mlinfra_assets.feature_store.engine.evaluate import evaluate
 from mlinfra_assets.feature_store.engine.prepare import prepare
 from mlinfra_assets.feature_store.registry import ViewDocument
@@ -87,7 +88,7 @@ class AuditedShop:
         source = self.sources["order_lines"]
         rests_on = {
             "contract order_lines": source.contract.fingerprint,
-            "sql stg_order_lines": sha256(STAGING_SQL.encode()).hexdigest()[:12],
+            "sql stg_order_lines": fingerprint(STAGING_SQL),
         }
         contract = orjson.loads(source.contract.to_json())
         return ViewDocument(self.view, rests_on, STAGING_SQL, "order_lines", contract)
