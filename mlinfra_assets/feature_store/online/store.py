@@ -1,0 +1,168 @@
+"""The online store: what is pushed to Redis, and what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import redis
+
+from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.feature_store.dataset import nearest
+from mlinfra_assets.feature_store.engine.rows import PreparedRows
+from mlinfra_assets.feature_store.online.errors import NotLoadedError, UnknownViewError, redis_errors
+from mlinfra_assets.feature_store.online.models import OnlineModel, OnlineModels
+from mlinfra_assets.feature_store.online.push import Progress, Push, PushReport
+from mlinfra_assets.feature_store.online.read import ViewReader
+from mlinfra_assets.feature_store.online.record import PushRecord
+from mlinfra_assets.feature_store.online.vector import OnlineVector
+from mlinfra_assets.feature_store.registry import ViewDocument
+from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.positions import Positions
+
+__all__ = ["OnlineModel", "OnlineStore", "OnlineVector", "PushRecord", "PushReport"]
+
+INDEX = "mlinfra:online:views"
+
+
+class OnlineStore:
+    """Feature views and models in one Redis; usable from many threads.
+
+    Args:
+        client: Redis, answering in bytes.
+    """
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self._models = OnlineModels(client)
+        self._readers: dict[str, ViewReader] = {}
+
+    def push(
+        self,
+        document: ViewDocument,
+        version: str,
+        prepared: PreparedRows,
+        watermark: Mapping[str, Positions],
+        epoch: int,
+        progress: Progress | None = None,
+    ) -> PushReport:
+        """Serve a view from these rows. Until the whole push is there, what was served before is.
+
+        Args:
+            document: The view.
+            version: Its version.
+            prepared: Its rows, with keys.
+            watermark: What the rows cover of each source.
+            epoch: Known-at time of the newest row, microseconds since 1970 UTC.
+            progress: Told how many of how many entities are written.
+
+        Raises:
+            StalePushError: A push of newer rows is being served; nothing was changed.
+            PushLostError: Redis lost a part of this push; what was served before is not changed.
+            UnavailableError: Redis cannot be reached, or is full.
+        """
+        if document.version != version:
+            raise InvalidInputError(f"view {document.name}: its document is version {document.version}, not {version}")
+        push = Push(self._client, _state(document.name), document, prepared, watermark, epoch)
+        with redis_errors(f"pushing view {document.name}"):
+            self._client.sadd(INDEX, document.name)
+        return push.run(progress)
+
+    def read(
+        self, view: str, keys: Sequence[tuple], t: int, features: Sequence[str] | None = None
+    ) -> list[OnlineVector]:
+        """Features of some entities at a moment, as known then, by the push that is served.
+
+        Args:
+            view: The view.
+            keys: Join key values of each entity, in the view's order.
+            t: The moment, microseconds since 1970 UTC.
+            features: Names of the features wanted, in order. None: all.
+
+        Returns:
+            One vector for each key, in order.
+
+        Raises:
+            NotLoadedError: Redis holds no view at all, or has lost this one.
+            UnknownViewError: It holds other views, and this one was never pushed; or the view has no such feature.
+            RetrievalError: A key is not one of this view.
+            FeatureOverflowError: An exact result does not fit in 64 bits.
+            UnavailableError: Redis cannot be reached, or no longer holds what mattered at `t`.
+            DamagedBaseError: Redis holds bytes that are not what was pushed.
+        """
+        wanted = None if features is None else tuple(dict.fromkeys(features))
+        return self._reader(view).read(keys, t, wanted, self._models)
+
+    def view(self, name: str) -> FeatureView:
+        """The definition that is served.
+
+        Raises:
+            NotLoadedError: As `read`.
+            UnknownViewError: As `read`.
+        """
+        return self._reader(name).served()[1].view
+
+    def views(self) -> list[PushRecord]:
+        """The push that is served of each view, by name; views without one are left out."""
+        found = []
+        for name in self._names():
+            try:
+                found.append(self._reader(name).served()[0])
+            except NotLoadedError:
+                continue
+        return found
+
+    def push_model(self, name: str, version: str, onnx: bytes, inputs: Sequence[str], promoted_at: int) -> None:
+        """Serve a version of a model, unless one that was promoted later is being served.
+
+        Args:
+            name: The model.
+            version: Its version.
+            onnx: Its file.
+            inputs: `"view:feature"` of each input, in order.
+            promoted_at: Since when it is in production, microseconds since 1970 UTC.
+
+        Raises:
+            InvalidInputError: The file is no model of these inputs.
+            StalePushError: A later promotion is being served.
+            UnavailableError: Redis cannot be reached, or is full.
+        """
+        self._models.push(name, version, onnx, inputs, promoted_at)
+
+    def model(self, name: str) -> OnlineModel:
+        """The version of a model that is served.
+
+        Raises:
+            NotLoadedError: Redis holds no model at all, or has lost this one.
+            UnknownModelError: It holds others, and this one was never pushed.
+            DamagedBaseError: The file is not the one that was pushed.
+        """
+        return self._models.get(name)
+
+    def model_version(self, name: str) -> str | None:
+        """The version of a model that is served; None if there is none."""
+        return self._models.version(name)
+
+    def models(self) -> list[str]:
+        """Names of the models that were pushed."""
+        return self._models.names()
+
+    def _reader(self, name: str) -> ViewReader:
+        reader = self._readers.get(name)
+        if reader is not None:
+            return reader
+        known = self._names()
+        if not known:
+            raise NotLoadedError("Redis holds no feature views: materialize online/<view> for each to push them")
+        if name not in known:
+            raise UnknownViewError(f"there is no feature view {name!r} online{nearest(name, known)}")
+        return self._readers.setdefault(name, ViewReader(self._client, name, _state(name)))
+
+    def _names(self) -> list[str]:
+        with redis_errors("listing feature views"):
+            names: set[bytes] = self._client.smembers(INDEX)  # pyright: ignore[reportAssignmentType]
+        return sorted(name.decode() for name in names)
+
+
+def _state(view: str) -> str:
+    # The braces keep a view's keys together in a cluster.
+    return f"mlinfra:online:{{{view}}}"
