@@ -17,7 +17,7 @@ OWNER = "team:ml-platform"
 
 def provenance(context: dg.AssetExecutionContext, inputs: Mapping[str, int] | None = None) -> Provenance:
     """Provenance of the run at hand."""
-    return Provenance(run_id=context.run_id, code_version=code_version(), inputs=dict(inputs or {}))
+    return Provenance(run_id=context.run.run_id, code_version=code_version(), inputs=dict(inputs or {}))
 
 
 def freshness(needs: Needs) -> dg.FreshnessPolicy | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlinfra_assets.curated.errors import DbtError
 from mlinfra_assets.curated.manifest import PARTIAL_PARSE, load_manifest, prepared_manifest
-from mlinfra_assets.curated.models import Model, models, sources, tests
+from mlinfra_assets.curated.models import Model, data_tests, models, sources
 from mlinfra_assets.curated.project import DBT_PROJECT, run_dbt
 from mlinfra_assets.curated.results import Results, TestResult, read_results
 from mlinfra_assets.curated.workspace import Snapshot, Workspace, open_workspace
@@ -81,7 +81,7 @@ def built(
         SourceMismatchError: A table does not have the columns that the project declares.
     """
     manifest = load_manifest(project)
-    known, declared = models(manifest), tests(manifest)
+    known, declared = models(manifest), data_tests(manifest)
     selected = _selected(known, select)
     _refuse_unknown("test", only_tests, [t.name for t in declared.values()])
     shown = [Snapshot(s.table, s.relation, s.columns) for s in sources(manifest).values()]

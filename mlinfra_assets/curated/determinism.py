@@ -10,11 +10,11 @@ import duckdb
 
 from mlinfra_assets import names
 from mlinfra_assets.curated.build import Built, built
-from mlinfra_assets.curated.checksum import checksum
+from mlinfra_assets.curated.checksum import ENGINE, checksum
 from mlinfra_assets.curated.manifest import load_manifest
 from mlinfra_assets.curated.models import Model, models
 from mlinfra_assets.curated.project import DBT_PROJECT
-from mlinfra_assets.curated.publish import CHECKSUM, CODE
+from mlinfra_assets.curated.publish import CHECKSUM, CODE, DUCKDB
 from mlinfra_assets.curated.workspace import UTC
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
@@ -53,7 +53,8 @@ def rebuild(lake: Lake, project: Path = DBT_PROJECT) -> list[Rebuilt]:
     """Build each published model again from the inputs that its commit names, and compare.
 
     The second build uses one thread and reads the files in the opposite order: a model whose result depends on either,
-    on the time or on chance, comes out different. Models that were published by other code than today's are left out.
+    on the time or on chance, comes out different. Models that were published by
+    other code, or by another DuckDB than today's, are left out.
     """
     known = models(load_manifest(project))
     current = {uid: p for uid, m in known.items() if (p := _published(lake, m)) is not None}
@@ -72,7 +73,8 @@ def rebuild(lake: Lake, project: Path = DBT_PROJECT) -> list[Rebuilt]:
 def _published(lake: Lake, model: Model) -> Provenance | None:
     table = lake.table(model.table)
     provenance = table.provenance() if table.exists() else None
-    return provenance if provenance is not None and provenance.extra.get(CODE) == model.code else None
+    today = {CODE: model.code, DUCKDB: ENGINE}
+    return provenance if provenance is not None and today.items() <= provenance.extra.items() else None
 
 
 def _by_inputs(current: Mapping[str, Provenance]) -> dict[tuple[tuple[str, int], ...], list[str]]:
@@ -80,7 +82,8 @@ def _by_inputs(current: Mapping[str, Provenance]) -> dict[tuple[tuple[str, int],
     groups: dict[tuple[tuple[str, int], ...], list[str]] = {}
     for uid, provenance in sorted(current.items(), key=lambda item: (-len(item[1].inputs), item[0])):
         own = set(provenance.inputs.items())
-        group = next((g for g in groups if own <= set(g) and _curated(own) == _curated(set(g))), tuple(sorted(own)))
+        fitting = (g for g in groups if own <= set(g) and _curated(own) == _curated(set(g)))
+        group = next(fitting, tuple(sorted(own)))
         groups.setdefault(group, []).append(uid)
     return groups
 

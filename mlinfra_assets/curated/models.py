@@ -86,7 +86,7 @@ def models(manifest: Manifest) -> dict[str, Model]:
     return {uid: found[uid] for uid in _parents_first(found)}
 
 
-def tests(manifest: Manifest) -> dict[str, Test]:
+def data_tests(manifest: Manifest) -> dict[str, Test]:
     """Every data test by unique id."""
     return {
         uid: Test(

@@ -9,7 +9,7 @@ from typing import Literal
 import duckdb
 
 from mlinfra_assets.curated.build import Built
-from mlinfra_assets.curated.checksum import checksum
+from mlinfra_assets.curated.checksum import ENGINE, checksum
 from mlinfra_assets.curated.errors import BuildFailedError
 from mlinfra_assets.curated.models import Model
 from mlinfra_assets.curated.workspace import UTC
@@ -20,7 +20,7 @@ from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.positions import Positions
 
 BATCH_ROWS = 100_000
-CHECKSUM, CODE = "checksum", "model_code"
+CHECKSUM, CODE, DUCKDB = "checksum", "model_code", "duckdb"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _publish(
         code_version=provenance.code_version,
         inputs=build.workspace.inputs(under),
         positions=build.workspace.watermark(under),
-        extra={CHECKSUM: checksum(connection, model.relation), CODE: model.code},
+        extra={CHECKSUM: checksum(connection, model.relation), CODE: model.code, DUCKDB: ENGINE},
     )
     table = lake.table(model.table)
     status = _standing(table, stamped)

@@ -130,6 +130,8 @@ def prove(name: str, sql: str, columns: Mapping[str, str]) -> None:
     aliases = {alias.alias for alias in tree.expressions if isinstance(alias, exp.Alias)}
     _refuse_keywords(name, aliases - set(columns))
     table = next(iter(tree.find_all(exp.Table)), None)
+    if table is None:
+        raise NotRowWiseError(f"model {name} is not row-wise: it reads no table")
     for node in tree.walk():
         problem = _problem(node, tree, table, set(columns) | aliases, set(columns))
         if problem:
@@ -157,9 +159,7 @@ def _one_select(name: str, sql: str) -> exp.Select:
     return trees[0]
 
 
-def _problem(
-    node: exp.Expr, tree: exp.Select, table: exp.Table | None, names: set[str], columns: set[str]
-) -> str | None:
+def _problem(node: exp.Expr, tree: exp.Select, table: exp.Table, names: set[str], columns: set[str]) -> str | None:
     if type(node) not in ALLOWED:
         return f"{type(node).__name__} is not on the list of what looks at one row"
     if isinstance(node, exp.Select):
@@ -181,12 +181,12 @@ def _problem(
     return None
 
 
-def _column_problem(node: exp.Column, table: exp.Table | None, names: set[str], columns: set[str]) -> str | None:
+def _column_problem(node: exp.Column, table: exp.Table, names: set[str], columns: set[str]) -> str | None:
     if isinstance(node.this, exp.Star) or not isinstance(node.this, exp.Identifier):
         return "a star: name the columns"
     if node.args.get("db") or node.args.get("catalog"):
         return "a column of a named schema"
-    if node.table and (table is None or node.table != table.alias_or_name):
+    if node.table and node.table != table.alias_or_name:
         return f"a column of {node.table}, which is not the source"
     if node.name not in (columns if node.table else names):
         return f"the name {node.name}, which is no declared column of the source"
