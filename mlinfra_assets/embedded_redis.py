@@ -33,6 +33,7 @@ from mlinfra_assets.errors import UnavailableError
 LONGEST_SOCKET_PATH = 103
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
+ANSWER_SECONDS = 10.0
 
 
 def once() -> Retry:
@@ -65,11 +66,18 @@ class EmbeddedRedis:
             UnavailableError: It cannot be started; says why, with the end of its log.
         """
         with self._guard, self._starting():
-            if self._users is None:
-                self._users = _open(self.folder / "users.lock")
-                fcntl.flock(self._users, fcntl.LOCK_SH)
-                atexit.register(self.release)
-            self._ensure_running()
+            if self._users is not None:
+                self._ensure_running()
+                return
+            users = _open(self.folder / "users.lock")
+            try:
+                fcntl.flock(users, fcntl.LOCK_SH)
+                self._ensure_running()
+            except BaseException:
+                users.close()
+                raise
+            self._users = users
+            atexit.register(self.release)
 
     def release(self) -> bool:
         """Stop using the server; the last user stops it. Returns whether this one did."""
@@ -134,7 +142,7 @@ class EmbeddedRedis:
     def _answers(self) -> bool:
         """Wait until the server answers. False if it turns out not to be running."""
         deadline = time.monotonic() + START_SECONDS
-        with redis.Redis(unix_socket_path=str(self.socket), retry=once(), socket_timeout=10) as probe:
+        with redis.Redis(unix_socket_path=str(self.socket), retry=once(), socket_timeout=ANSWER_SECONDS) as probe:
             while time.monotonic() < deadline:
                 try:
                     probe.ping()

@@ -29,14 +29,16 @@ LOOK_BYTES = 16 * 1024 * 1024
 class RedisLog:
     """The topics of a Redis server.
 
-    A topic `t` is the stream `mlinfra:stream:t`; what was trimmed from it stands in `mlinfra:stream:t:trimmed`.
-    Appending is at least once: after an error the records may or may not be there.
+    A topic `t` is the stream `mlinfra:stream:t`; what was trimmed from it stands in `mlinfra:stream:t:trimmed`. Trim
+    through this class only: Redis itself does not say what an XTRIM took from a reader.
+    Appending is at least once: after a lost connection the records may or may not be there.
     """
 
     def __init__(self, client: redis.Redis) -> None:
         # The commands' declared return types cover the asynchronous client as well.
         self._client: Any = client
         self._append = client.register_script(scripts.APPEND)
+        self._look = client.register_script(scripts.PORTION)
         self._trim = client.register_script(scripts.TRIM)
 
     def append(self, topic: str, records: Sequence[NewRecord], at: datetime | None = None) -> list[tuple[int, int]]:
@@ -46,17 +48,10 @@ class RedisLog:
             UnavailableError: Redis is gone or full.
             InvalidInputError: `at` has no zone, or a record carries a header twice.
         """
-        if at is None:
-            fields = [entry.to_fields(record) for record in records]
-            with reachable(self._client), self._client.pipeline(transaction=False) as pipeline:
-                for arguments in fields:
-                    pipeline.execute_command("XADD", PREFIX + topic, "*", *arguments)
-                ids = pipeline.execute()
-        else:
-            ids = []
-            for batch in _batches((at, record) for record in records):
-                with reachable(self._client):
-                    ids += self._append(keys=[PREFIX + topic], args=batch)
+        ids: list[bytes] = []
+        for batch in _batches((at, record) for record in records):
+            with reachable(self._client):
+                ids += self._append(keys=[PREFIX + topic], args=batch)
         return [(PARTITION, to_offset(entry_id)) for entry_id in ids]
 
     def append_at(self, topic: str, records: Iterable[tuple[datetime, NewRecord]]) -> int:
@@ -131,7 +126,7 @@ class RedisLog:
                 raise _gap(topic, gone, position)
             fetched = 0
             for entry_id, fields in found:
-                record = entry.to_record(entry_id, fields)
+                record = entry.to_record(entry_id, dict(zip(fields[::2], fields[1::2], strict=True)))
                 position = record.offset
                 fetched += entry.size(record)
                 yield record
@@ -141,17 +136,11 @@ class RedisLog:
 
     def _portion(self, topic: str, start: bytes, last: bytes, count: int) -> tuple[list, int]:
         """Entries from `start` on, and the last offset that was ever removed (-1: none), seen at one moment."""
-        with reachable(self._client), self._client.pipeline(transaction=True) as pipeline:
-            pipeline.xrange(PREFIX + topic, min=start, max=last, count=count)
-            pipeline.get(f"{PREFIX}{topic}:trimmed")
-            pipeline.xinfo_stream(PREFIX + topic)
-            found, trimmed, info = pipeline.execute(raise_on_error=False)
-            if isinstance(found, redis.RedisError):
-                raise found
-        gone = to_offset(trimmed) if trimmed else -1
-        if isinstance(info, dict) and "max-deleted-entry-id" in info:  # Redis 7 and later
-            gone = max(gone, to_offset(info["max-deleted-entry-id"]) or -1)
-        return found, gone
+        keys = [PREFIX + topic, f"{PREFIX}{topic}:trimmed"]
+        with reachable(self._client):
+            trimmed, deleted, found = self._look(keys=keys, args=[start, last, count])
+        gone = max(to_offset(i) for i in (trimmed or b"0-0", deleted or b"0-0"))
+        return found, gone or -1
 
     def _refuse_reset(self, topic: str, position: int) -> None:
         end = self.end(topic).get(PARTITION, -1)
@@ -188,15 +177,16 @@ def _in_order(records: Iterable[tuple[datetime, NewRecord]]) -> Iterator[tuple[d
         yield at, record
 
 
-def _batches(records: Iterable[tuple[datetime, NewRecord]]) -> Iterator[list[bytes | int]]:
-    """Arguments of the append script, for a bounded number of records and bytes each."""
+def _batches(records: Iterable[tuple[datetime | None, NewRecord]]) -> Iterator[list[bytes | int]]:
+    """Arguments of the append script, for a bounded number of records and bytes each. No time: the server's."""
     iterator = iter(records)
     while portion := list(islice(iterator, BATCH)):
         arguments: list[bytes | int] = []
         held = 0
         for at, record in portion:
             fields = entry.to_fields(record)
-            arguments += [max(to_micros(at) // 1000, 0), len(fields), *fields]
+            millis = b"*" if at is None else max(to_micros(at) // 1000, 0)
+            arguments += [millis, len(fields), *fields]
             held += sum(map(len, fields))
             if held >= BATCH_BYTES:
                 yield arguments

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlinfra_assets.streams.entry_id import MAX_MILLIS, MAX_SEQUENCE, from_offset, known_at, to_offset
+
+IDS = st.tuples(st.integers(0, MAX_MILLIS), st.integers(0, MAX_SEQUENCE))
+
+
+@given(IDS, IDS)
+def test_offsets_order_as_entry_ids_do(one: tuple[int, int], other: tuple[int, int]) -> None:
+    left, right = (to_offset(b"%d-%d" % pair) for pair in (one, other))
+    assert (left < right) == (one < other)
+    assert from_offset(left) == b"%d-%d" % one
+    assert left < 2**63
+    assert known_at(left) == one[0] * 1000
+
+
+def test_an_id_that_does_not_fit_is_refused() -> None:
+    for entry_id in (b"%d-0" % (MAX_MILLIS + 1), b"1-%d" % (MAX_SEQUENCE + 1)):
+        with pytest.raises(ValueError, match="does not fit an offset"):
+            to_offset(entry_id)
