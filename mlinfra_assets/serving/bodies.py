@@ -1,0 +1,81 @@
+"""What requests hold and what answers hold, as the API's own documentation shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+MAX_ENTITIES = 1_000
+MAX_FEATURES = 500
+
+Entity = dict[StrictStr, StrictInt | Annotated[StrictStr, Field(max_length=1_024)]]
+Entities = Annotated[
+    list[Entity],
+    Field(min_length=1, max_length=MAX_ENTITIES, description="Join key values by name.", examples=[[{"id": 17850}]]),
+]
+Value = int | float | str | bool | None
+
+
+class FeaturesRequest(BaseModel):
+    """Ask for the features of some entities."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    features: Annotated[
+        list[Annotated[str, Field(max_length=256)]],
+        Field(min_length=1, max_length=MAX_FEATURES, description='`"view:feature"`, or `"view"` for all of one.'),
+    ]
+    entities: Entities
+
+
+class PredictRequest(BaseModel):
+    """Ask for predictions about some entities."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    entities: Entities
+
+
+class ViewState(BaseModel):
+    """What a view's values rest on."""
+
+    status: Literal["present", "not_found", "expired"]
+    version: str
+    watermark: dict[str, dict]
+    known_up_to: str
+    latest_event: str | None
+
+
+class EntityFeatures(BaseModel):
+    """The features of one entity."""
+
+    entity: dict[str, int | str]
+    features: dict[str, Value]
+    views: dict[str, ViewState]
+    scores: dict[str, str]
+
+
+class FeaturesAnswer(BaseModel):
+    """The features of some entities at one moment, in the order that was asked in."""
+
+    at: str
+    results: list[EntityFeatures]
+
+
+class Prediction(BaseModel):
+    """One prediction, as it was logged."""
+
+    prediction_id: str
+    entity: dict[str, int | str]
+    score: float
+    status: dict[str, Literal["present", "not_found", "expired"]]
+
+
+class PredictAnswer(BaseModel):
+    """Predictions at one moment, in the order that was asked in."""
+
+    model: str
+    model_version: str
+    predicted_at: str
+    predictions: list[Prediction]

@@ -1,0 +1,89 @@
+"""The features of entities from several views at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.feature_store.dataset import nearest
+from mlinfra_assets.feature_store.online.store import OnlineStore
+from mlinfra_assets.feature_store.online.vector import OnlineVector, Value
+
+Entity = Mapping[str, int | str]
+
+
+@dataclass(frozen=True)
+class EntityVectors:
+    """What several views say of one entity.
+
+    Attributes:
+        entity: Its join keys, in the order of the views.
+        vectors: One for each view.
+    """
+
+    entity: dict[str, int | str]
+    vectors: dict[str, OnlineVector]
+
+    def values(self, references: Sequence[str]) -> dict[str, Value]:
+        """Values by `"view:feature"`, in the order of the references; one of a view alone stands for all of it."""
+        found: dict[str, Value] = {}
+        for reference in references:
+            view, _, feature = reference.partition(":")
+            values = self.vectors[view].values
+            found |= {f"{view}:{name}": values[name] for name in ([feature] if feature else values)}
+        return found
+
+    @property
+    def scores(self) -> dict[str, str]:
+        """Version of each model whose score is among the values."""
+        return {model: version for vector in self.vectors.values() for model, version in vector.scores.items()}
+
+
+def read_features(
+    store: OnlineStore, references: Sequence[str], entities: Sequence[Entity], t: int
+) -> list[EntityVectors]:
+    """What the views that are named say of each entity at t (microseconds since 1970 UTC).
+
+    Raises:
+        InvalidInputError: An entity does not have exactly the join keys of the views, or one of another type.
+        UnknownViewError: A view or feature that is not online.
+        UnavailableError: Redis cannot be reached, or holds no push of a view.
+    """
+    wanted = _by_view(references)
+    keys = {view: store.view(view).join_keys for view in wanted}
+    named = tuple(dict.fromkeys(key for join_keys in keys.values() for key in join_keys))
+    for number, entity in enumerate(entities):
+        _check(number, entity, named)
+    read = {
+        view: store.read(view, [tuple(entity[key] for key in keys[view]) for entity in entities], t, features)
+        for view, features in wanted.items()
+    }
+    return [
+        EntityVectors({key: entity[key] for key in named}, {view: vectors[i] for view, vectors in read.items()})
+        for i, entity in enumerate(entities)
+    ]
+
+
+def _by_view(references: Sequence[str]) -> dict[str, list[str] | None]:
+    """The features wanted of each view; None: all."""
+    wanted: dict[str, list[str] | None] = {}
+    for reference in references:
+        view, colon, feature = reference.partition(":")
+        if not view or (colon and not feature):
+            raise InvalidInputError(f'{reference!r} names no feature: write "view:feature", or "view" for all of one')
+        some = wanted.setdefault(view, [])
+        if not feature:
+            wanted[view] = None
+        elif some is not None:
+            some.append(feature)
+    return wanted
+
+
+def _check(number: int, entity: Entity, named: Sequence[str]) -> None:
+    missing = [key for key in named if key not in entity]
+    if missing:
+        raise InvalidInputError(f"entities.{number} lacks {', '.join(missing)}")
+    for key in entity:
+        if key not in named:
+            raise InvalidInputError(f"entities.{number} has {key!r}, which is no join key here{nearest(key, named)}")

@@ -1,0 +1,29 @@
+"""Whether the API can answer, and from what."""
+
+from __future__ import annotations
+
+from mlinfra_assets import names
+from mlinfra_assets.feature_store.online.errors import NotLoadedError
+from mlinfra_assets.feature_store.online.store import OnlineStore
+from mlinfra_assets.serving.answers import time
+from mlinfra_assets.streams.log import StreamLog
+
+
+def readiness(store: OnlineStore, log: StreamLog) -> dict[str, object]:
+    """What is loaded.
+
+    Raises:
+        UnavailableError: Redis or the stream cannot be reached, or nothing is loaded.
+    """
+    views = store.views()
+    if not views:
+        raise NotLoadedError("Redis holds no feature views: materialize online/<view> for each to push them")
+    log.end(names.PREDICTIONS)
+    return {
+        "status": "ready",
+        "views": {
+            view.name: {"version": view.version, "entities": view.entities, "known_up_to": time(view.epoch)}
+            for view in views
+        },
+        "models": {name: store.model_version(name) for name in store.models()},
+    }
