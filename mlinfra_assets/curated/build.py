@@ -12,7 +12,7 @@ from pathlib import Path
 from mlinfra_assets.curated.errors import DbtError
 from mlinfra_assets.curated.manifest import PARTIAL_PARSE, load_manifest, prepared_manifest
 from mlinfra_assets.curated.models import Model, data_tests, models, sources
-from mlinfra_assets.curated.project import DBT_PROJECT, run_dbt
+from mlinfra_assets.curated.project import DBT_PROJECT, copy_project, run_dbt
 from mlinfra_assets.curated.results import Results, TestResult, read_results
 from mlinfra_assets.curated.workspace import Snapshot, Workspace, open_workspace
 from mlinfra_assets.lake.lake import Lake
@@ -89,11 +89,11 @@ def built(
     with tempfile.TemporaryDirectory(prefix="mlinfra-dbt-") as name:
         folder = Path(name)
         workspace = open_workspace(folder, lake, shown, pins, newest_first)
-        target = folder / "target"
-        target.mkdir()
-        shutil.copyfile(prepared_manifest(project).with_name(PARTIAL_PARSE), target / PARTIAL_PARSE)
+        copy = copy_project(project, folder)
+        (copy / "target").mkdir()
+        shutil.copyfile(prepared_manifest(project).with_name(PARTIAL_PARSE), copy / "target" / PARTIAL_PARSE)
         arguments = _arguments([known[uid].name for uid in selected], only_tests, unit_tests)
-        outcome = run_dbt(arguments, workspace=workspace.file, target=target, threads=threads, project=project)
+        outcome = run_dbt(arguments, project=copy, threads=threads)
         yield Built(workspace, known, selected, read_results(outcome, known, declared, selected), outcome.output)
 
 

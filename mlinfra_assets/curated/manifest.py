@@ -20,7 +20,7 @@ from time import time
 from typing import Any
 
 from mlinfra_assets.curated.errors import DbtError
-from mlinfra_assets.curated.project import DBT_PROJECT, WORKSPACE_FILE, run_dbt
+from mlinfra_assets.curated.project import DBT_PROJECT, copy_project, run_dbt
 
 MANIFEST = "manifest.json"
 PARTIAL_PARSE = "partial_parse.msgpack"
@@ -89,15 +89,13 @@ def _preparing(project: Path) -> Iterator[None]:
 def _prepare(project: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="draft-", dir=folder.parent) as name:
         draft = Path(name)
-        outcome = run_dbt(
-            ["compile", "--quiet"], workspace=draft / WORKSPACE_FILE, target=draft / "target", project=project
-        )
+        outcome = run_dbt(["compile", "--quiet"], project=copy_project(project, draft))
         if outcome.exit_code != 0:
             raise DbtError(f"the dbt project {project} does not compile:\n{outcome.tail()}")
         kept = draft / "kept"
         kept.mkdir()
         for file in (MANIFEST, PARTIAL_PARSE):
-            (draft / "target" / file).rename(kept / file)
+            (outcome.target / file).rename(kept / file)
         kept.rename(folder)
     _forget_old(folder)
 

@@ -14,8 +14,8 @@ from mlinfra_assets.curated.errors import DbtError
 from mlinfra_assets.settings import PROJECT
 
 DBT_PROJECT = PROJECT / "dbt_project"
-NAME = "curated"
 WORKSPACE_FILE = "workspace.duckdb"
+BUILT = ("target", "logs", "dbt_packages", "*.duckdb")
 TIMEOUT_SECONDS = 3600
 SHOWN_LINES = 40
 
@@ -52,33 +52,34 @@ def dbt_executable() -> str:
     return found
 
 
-def run_dbt(
-    arguments: Sequence[str],
-    *,
-    workspace: Path,
-    target: Path,
-    threads: int = 4,
-    project: Path = DBT_PROJECT,
-) -> DbtOutcome:
+def copy_project(project: Path, folder: Path) -> Path:
+    """Copy the project's own files into a folder, where `../workspace.duckdb` is that folder's workspace.
+
+    Returns:
+        The copy's path.
+    """
+    copy = folder / "project"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(*BUILT))
+    return copy
+
+
+def run_dbt(arguments: Sequence[str], *, project: Path, threads: int = 4) -> DbtOutcome:
     """Run dbt and wait for it.
 
     Args:
         arguments: The command and its options, such as `["build", "--select", "orders"]`.
-        workspace: DuckDB file that it works in.
-        target: Folder for artifacts and logs.
+        project: Folder of the dbt project; its `target` takes the artifacts and logs.
         threads: How many nodes it works on at once.
-        project: Folder of the dbt project.
 
     Raises:
         DbtError: dbt is not there, or did not come to an end in an hour.
     """
-    target.mkdir(parents=True, exist_ok=True)
-    command = [dbt_executable(), "--no-use-colors", "--no-version-check", *arguments]
+    command = [dbt_executable(), "--no-use-colors", "--no-version-check", *arguments, "--threads", str(threads)]
     try:
         done = subprocess.run(
             command,
             cwd=project,
-            env=_environment(workspace, target, threads, project),
+            env=_environment(project),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -89,20 +90,18 @@ def run_dbt(
         )
     except subprocess.TimeoutExpired as error:
         raise DbtError(f"dbt {' '.join(arguments)} ran for more than {TIMEOUT_SECONDS} s and was stopped") from error
-    return DbtOutcome(done.returncode, done.stdout, target)
+    return DbtOutcome(done.returncode, done.stdout, project / "target")
 
 
-def _environment(workspace: Path, target: Path, threads: int, project: Path) -> dict[str, str]:
+def _environment(project: Path) -> dict[str, str]:
     # A DBT_* variable of the caller's shell would change what is built.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
     return {
         **inherited,
         "DBT_PROFILES_DIR": str(project),
         "DBT_PROJECT_DIR": str(project),
-        "DBT_TARGET_PATH": str(target),
-        "DBT_LOG_PATH": str(target),
+        "DBT_TARGET_PATH": str(project / "target"),
+        "DBT_LOG_PATH": str(project / "target"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "MLINFRA_DBT_WORKSPACE": str(workspace),
-        "MLINFRA_DBT_THREADS": str(threads),
         "PYTHONIOENCODING": "utf-8",
     }

@@ -46,8 +46,9 @@ def test_the_digest_follows_every_file_of_the_project_but_nothing_that_is_built(
 def test_processes_that_prepare_at_the_same_time_run_dbt_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project, calls = _project(tmp_path), []
 
-    def compiled(arguments: list[str], *, target: Path, **_: object) -> DbtOutcome:
+    def compiled(arguments: list[str], *, project: Path) -> DbtOutcome:
         calls.append(arguments)
+        target = project / "target"
         target.mkdir()
         (target / "manifest.json").write_text("{}")
         (target / "partial_parse.msgpack").write_bytes(b"")
@@ -60,11 +61,18 @@ def test_processes_that_prepare_at_the_same_time_run_dbt_once(tmp_path: Path, mo
     assert len(paths) == 1
 
 
-def test_a_project_that_does_not_compile_says_where(tmp_path: Path) -> None:
+def test_a_project_that_does_not_compile_says_why_and_leaves_no_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = _project(tmp_path)
-    (project / "models" / "marts" / "orders.sql").write_text("select * from {{ ref('nothing') }}")
+
+    def broken(_: list[str], *, project: Path) -> DbtOutcome:
+        return DbtOutcome(2, "model orders depends on a node named 'nothing'", project / "target")
+
+    monkeypatch.setattr(manifests, "run_dbt", broken)
     with pytest.raises(DbtError, match=r"(?s)does not compile.*nothing"):
         prepared_manifest(project)
+    assert [p.name for p in (project / "target" / "prepared").iterdir()] == ["lock"]
 
 
 def test_two_processes_get_one_manifest() -> None:
