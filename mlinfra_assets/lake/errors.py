@@ -70,7 +70,7 @@ def explained(table: str, uri: str) -> Iterator[None]:
     except (OSError, DeltaError) as error:
         text = str(error)
         lowered = text.lower()
-        first = text.splitlines()[0] if text else type(error).__name__
+        first = " ".join(text.split())[:200]
         if any(sign in lowered for sign in DISK_FULL):
             raise UnavailableError(
                 f"no space left while writing table {table} at {uri}: nothing of this commit was kept and nothing that "
