@@ -115,7 +115,9 @@ class Supervisor:
         waiting = list(self.services)
         while waiting and not self._asked:
             self._refuse_dead()
-            waiting = [service for service in waiting if not service.ready()]
+            for service in [service for service in waiting if service.ready()]:
+                waiting.remove(service)
+                self.say(f"{service.name} is up")
             for service in waiting:
                 if time.monotonic() - begun > service.patience:
                     raise ServiceError(

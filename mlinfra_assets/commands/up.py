@@ -131,7 +131,7 @@ def _loaded(url: str) -> Callable[[], bool]:
     """
     query = (
         "{ workspaceOrError { ... on Workspace { locationEntries { name "
-        "locationOrLoadError { __typename ... on PythonError { message } } } } ... on PythonError { message } } }"
+        "locationOrLoadError { __typename ... on PythonError { message errorChain { error { message } } } } } } } }"
     )
 
     def ready() -> bool:
@@ -140,7 +140,8 @@ def _loaded(url: str) -> Callable[[], bool]:
         for entry in entries:
             found = entry["locationOrLoadError"]
             if found is not None and found["__typename"] == "PythonError":
-                raise UnavailableError(f"the asset graph does not load: {found['message'].strip()}")
+                messages = [found["message"], *(link["error"]["message"] for link in found["errorChain"])]
+                raise UnavailableError(f"the asset graph does not load: {messages[-1].strip()}")
         return bool(entries) and all(entry["locationOrLoadError"] is not None for entry in entries)
 
     return ready

@@ -67,9 +67,14 @@ def _canonical(table: pl.DataFrame, name: str) -> pl.DataFrame:
         times.alias("InvoiceDate"),
         *(pl.col(column).str.replace(r"^(\d+)\.0+$", "$1") for column in ("InvoiceNo", "StockCode", "Description")),
         pl.col("Quantity").str.strip_chars().str.replace(r"^(-?\d+)\.0+$", "$1"),
-        pl.col("UnitPrice").str.strip_chars().str.replace(r"^(-?\d+),(\d+)$", "$1.$2"),
+        _plain_decimal(pl.col("UnitPrice").str.strip_chars().str.replace(r"^(-?\d+),(\d+)$", "$1.$2")),
         pl.col("CustomerID").str.strip_chars().str.replace(r"^(\d+)(\.0+)?$", "${1}.0"),
     )
+
+
+def _plain_decimal(text: pl.Expr) -> pl.Expr:
+    """A decimal without zeros at its end, so that every form of the file gives the same text."""
+    return text.str.replace(r"^(-?\d+)\.0+$", "$1").str.replace(r"^(-?\d+\.\d*[1-9])0+$", "$1")
 
 
 def _match(found: Sequence[str], file: str) -> dict[str, str]:
@@ -97,12 +102,16 @@ def _without_repeated_invoices(lines: pl.DataFrame) -> pl.DataFrame:
     """Leave out the invoices that an earlier part of the file has already told.
 
     Online Retail II is two sheets, a year each, and both hold the days from the 1st to the 9th of December 2010. In
-    its csv forms the second year stands below the first, so time jumps back there once. A file with many jumps is in
-    another order altogether, and is taken as it is.
+    its csv forms the second year stands below the first, so time jumps back there once. Parts that follow each other
+    in time repeat nothing; a file with many jumps is in another order altogether. Both are taken as they are.
     """
     if lines["_part"].n_unique() == 1:
         jumps = (pl.col("InvoiceDate").diff() < -RESTART).fill_null(value=False)
         lines = lines.with_columns(_part=jumps.cum_sum())
-    if lines["_part"].n_unique() > MOST_PARTS:
+    ends = (
+        lines.group_by("_part").agg(first=pl.col("InvoiceDate").min(), last=pl.col("InvoiceDate").max()).sort("_part")
+    )
+    follow_each_other = (ends["first"].slice(1) >= ends["last"].head(ends.height - 1)).all()
+    if follow_each_other or ends.height > MOST_PARTS:
         return lines
     return lines.filter(pl.col("_part") == pl.col("_part").min().over("InvoiceNo"))

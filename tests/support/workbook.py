@@ -68,4 +68,4 @@ def _cell(place: str, value: object) -> str:
         return f'<c r="{place}" s="1"><v>{(value - EPOCH).total_seconds() / 86_400!r}</v></c>'
     if isinstance(value, int | float):
         return f'<c r="{place}"><v>{value!r}</v></c>'
-    return f'<c r="{place}" t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'
+    return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'

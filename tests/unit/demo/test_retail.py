@@ -260,3 +260,22 @@ def test_american_and_british_times_of_a_real_slice_are_told_apart(tmp_path: Pat
         written = lines.drop("at").with_columns(pl.col("InvoiceDate").dt.to_string(form))
         written.write_csv(tmp_path / "x.csv")
         assert_frame_equal(retail.read(tmp_path / "x.csv").lines, lines)
+
+
+@pytest.mark.service("data")
+@pytest.mark.parametrize("names", [FIRST, SECOND], ids=["Online Retail", "Online Retail II"])
+def test_a_real_slice_is_the_same_in_every_form(tmp_path: Path, real_data: Path, names: list[str]) -> None:
+    with gzip.open(real_data / "ecommerce" / "online_retail.csv.gz", "rb") as stream:
+        head = b"".join(stream.readline() for _ in range(3_001))
+    table = pl.read_csv(head, schema_overrides={"InvoiceNo": pl.String}, try_parse_dates=True)
+    table.columns = names
+    table.write_csv(tmp_path / "x.csv", datetime_format="%Y-%m-%d %H:%M:%S")
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress((tmp_path / "x.csv").read_bytes()))
+    table.write_parquet(tmp_path / "x.parquet")
+    typed = [[int(c) if isinstance(c, str) and c.isdigit() else c for c in row] for row in table.iter_rows()]
+    write_workbook(tmp_path / "x.xlsx", {"Year 1": [names, *typed[:2_000]], "Year 2": [names, *typed[2_000:]]})
+    forms = [retail.read(tmp_path / f"x.{form}").lines for form in ("csv", "csv.gz", "parquet", "xlsx")]
+    original = retail.read(file(tmp_path, head)).lines
+    assert original.height == 3_000
+    for lines in forms:
+        assert_frame_equal(lines, original)
