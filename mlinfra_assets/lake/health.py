@@ -123,8 +123,8 @@ def _damaged(table: str, path: Path, number: int, known: int | None) -> LakeCorr
 
 def _is_commit(path: Path) -> bool:
     try:
-        lines = path.read_text().splitlines()
-        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines if line.strip())
+        lines = _lines(path)
+        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines)
     except ValueError:
         return False
 
@@ -142,8 +142,13 @@ def _last_checkpoint(folder: Path) -> int:
 
 
 def _added_files(folder: Path, commit: Path) -> list[Path]:
-    actions = (json.loads(line) for line in commit.read_text().splitlines() if '"add"' in line)
+    actions = (json.loads(line) for line in _lines(commit) if b'"add"' in line)
     return [folder / unquote(action["add"]["path"]) for action in actions if "add" in action]
+
+
+def _lines(commit: Path) -> list[bytes]:
+    """A commit's actions. Only a line feed ends a line: other separators may stand inside of a statistic."""
+    return [line for line in commit.read_bytes().split(b"\n") if line.strip()]
 
 
 def _to_disk(path: Path) -> None:

@@ -110,6 +110,17 @@ def test_without_the_confirmed_number_a_sound_table_opens(raw: LakeTable, tmp_pa
     assert health.confirmed(Path(raw.uri)) == 5
 
 
+def test_text_with_line_separators_is_no_damage(tmp_path: Path) -> None:
+    texts = ["a\x85b", "c\u2028d", "e\u2029", "f\x1c", "g\r\nh"]
+    notes = table(tmp_path)
+    for text in texts:
+        notes.append(pl.DataFrame({"text": [text], "part": [text]}), provenance=BY, partition_by=["part"])
+    assert sorted(table(tmp_path).read()["part"]) == sorted(texts)
+    cut(commit_file(notes, notes.version()), 0.0)
+    with pytest.raises(LakeCorruptError, match=rf"{notes.version():020d}\.json is cut or empty"):
+        table(tmp_path).read()
+
+
 def test_a_table_with_deletion_vectors_is_refused(raw: LakeTable, tmp_path: Path) -> None:
     protocol = (
         '{"protocol":{"minReaderVersion":3,"minWriterVersion":7,"readerFeatures":["deletionVectors"],'
