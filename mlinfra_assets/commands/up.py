@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mlinfra_assets.commands.api import refuse_open_door
 from mlinfra_assets.commands.context import HomeOption, begin
 from mlinfra_assets.errors import UnavailableError
 from mlinfra_assets.settings import PROJECT, Settings
@@ -26,7 +25,6 @@ def up(home: HomeOption = None) -> None:
     from mlinfra_assets.redis_server import connect
 
     settings, place = begin(home)
-    refuse_open_door(settings)
     with hold(place, "mlinfra up"):
         _refuse_taken_ports(settings)
         prepare(settings.dagster_home)

@@ -1,21 +1,36 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import closing
+from pathlib import Path
+from socket import socket
 
 import pytest
 
-from mlinfra_assets.commands.api import refuse_open_door
-from mlinfra_assets.errors import InvalidInputError
-from mlinfra_assets.settings import Settings
+from mlinfra_assets import cli
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.8.8"])
-def test_this_machine_needs_no_key(host: str, settings: Settings) -> None:
-    refuse_open_door(replace(settings, api_host=host))
+def test_it_does_not_open_to_other_machines_without_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLINFRA_API_HOST", "0.0.0.0")  # noqa: S104 - refused
+    assert cli.run(["api", "--home", str(tmp_path / "home")]) == 1
+    assert "MLINFRA_API_KEYS" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org", ""])  # noqa: S104 - refused, not bound
-def test_other_machines_do(host: str, settings: Settings) -> None:
-    with pytest.raises(InvalidInputError, match="MLINFRA_API_KEYS"):
-        refuse_open_door(replace(settings, api_host=host))
-    refuse_open_door(replace(settings, api_host=host, api_keys="app:00:read"))
+def test_a_taken_port_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("MLINFRA_API_PORT", str(taken.getsockname()[1]))
+        assert cli.run(["api", "--home", str(tmp_path / "home")]) == 1
+    assert "MLINFRA_API_PORT" in capsys.readouterr().err
+
+
+def test_a_redis_that_is_gone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLINFRA_REDIS_URL", "redis://127.0.0.1:9/0")
+    assert cli.run(["api", "--home", str(tmp_path / "home")]) == 1
+    assert "error: Redis at 127.0.0.1:9 cannot be reached" in capsys.readouterr().err
