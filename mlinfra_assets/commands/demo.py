@@ -63,6 +63,10 @@ def demo(
 
         show(result, sys.stdout)
     if not result.exact:
+        if not result.predictions.made:
+            raise NotReproducedError(
+                "no prediction was made: no version of the model beat the base rate on later data; give a longer file"
+            )
         made, same = result.predictions.made, result.predictions.reproduced
         raise NotReproducedError(
             f"{same} of {made} predictions were reproduced from raw; `mlinfra replay ID` shows how"

@@ -61,10 +61,15 @@ def _show(found: Replay) -> None:
     table.add_column("logged", justify="right", overflow="fold")
     table.add_column("from raw", justify="right", overflow="fold")
     table.add_column("")
+    several = len(found.views) > 1
     for value in found.values:
         style = None if value.same else "bold red"
         table.add_row(
-            value.name, repr(value.logged), repr(value.recomputed), "same" if value.same else "differs", style=style
+            value.name if several else value.name.rpartition(":")[2],
+            repr(value.logged),
+            repr(value.recomputed),
+            "same" if value.same else "differs",
+            style=style,
         )
     console.print(table)
     if found.reproduced:
