@@ -82,6 +82,7 @@ def build_definitions(
         tuple((names.FEEDBACK, f"{m}_outcomes") for m in models),
         "Sends the outcomes of predictions whose horizon has passed.",
     )
+    determinism = determinism_checks()
     jobs = [*(ingest_job(s) for s in sources.values()), snapshots, audits, retrain, outcomes]
     return dg.Definitions(
         assets=[
@@ -98,8 +99,15 @@ def build_definitions(
             *(performance_asset(model) for model in models.values()),
             audit_asset(sources, daily(settings.history_start, last_day, today=True), settings),
         ],
-        asset_checks=[determinism_checks()],
-        jobs=[dg.define_asset_job(j.name, selection=j.selection, description=j.description) for j in jobs],
+        asset_checks=[determinism],
+        jobs=[
+            *(dg.define_asset_job(j.name, selection=j.selection, description=j.description) for j in jobs),
+            dg.define_asset_job(
+                "check_determinism",
+                selection=dg.AssetSelection.checks(determinism),
+                description="Builds every dbt model again from the inputs of its published version and compares.",
+            ),
+        ],
         schedules=[
             daily_schedule(snapshots, "10 0 * * *", days),
             daily_schedule(audits, "30 1 * * *", days),

@@ -1,13 +1,13 @@
-"""Notices that Redis holds less than the lake: a push that failed, an empty Redis, a stale view; and asks for a push."""
+"""Notices that Redis holds less than the lake (a failed push, an empty Redis, a stale view) and asks for a push."""
 
 from collections.abc import Sequence
 
 import dagster as dg
-from mlinfra_assets.lake.lake import Lake
 
 from mlinfra_assets import names
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.store import ModelStore
 from mlinfra_assets.publishing.documents import Documents

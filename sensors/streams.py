@@ -6,7 +6,7 @@ import dagster as dg
 
 from mlinfra_assets import names
 from mlinfra_assets.contracts.source import Source, StreamIngest
-from mlinfra_assets.ingest.raw import offsets
+from mlinfra_assets.ingest.raw import offsets, refuse_reset
 from resources.lake import LakeResource
 from resources.redis import StreamResource
 from sensors.progress import TAG, reason_to_wait
@@ -38,7 +38,8 @@ def stream_sensor(source: Source) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         end = streams.open().end(topic)
         raw = lake.open().table(names.table(*names.raw(source.name)))
-        held = offsets(raw, source.name, sorted(end))
+        held = offsets(raw, source.name, sorted(end) or [0])
+        refuse_reset(source.name, topic, held, end)
         behind = {p: last for p, last in end.items() if held.get(p, -1) < last}
         if not behind:
             return dg.SkipReason(f"raw holds all of {topic}, up to {held or 'nothing: the stream is empty'}")

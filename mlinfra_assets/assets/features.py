@@ -70,7 +70,7 @@ def feature_asset(
         ],
     )
     def features(context: dg.AssetExecutionContext, lake: LakeResource, clock: ClockResource) -> dg.MaterializeResult:
-        asked = days(list(context.partition_keys))
+        asked, run = days(list(context.partition_keys)), provenance(context)
         opened = lake.open()
         reader = LakeReader(opened, documents.datasets)
         rows = reader.rows(view.dataset.name, view.columns)
@@ -79,9 +79,13 @@ def feature_asset(
         check = snapshot_check(frame, view, _day_before(table, asked[0]))
         if check.passed:
             registry = Registry(opened)
-            documents.register(registry, view, clock.now(), context.run_id)
-            run = provenance(context, reader.inputs)
-            stamped = replace(run, positions=reader.positions, extra={"view_version": documents.version(view)})
+            documents.register(registry, view, clock.now(), run.run_id)
+            stamped = replace(
+                run,
+                inputs=reader.inputs,
+                positions=reader.positions,
+                extra={"view_version": documents.version(view)},
+            )
             table.replace(
                 frame,
                 provenance=stamped,

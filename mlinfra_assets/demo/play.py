@@ -56,9 +56,7 @@ class Play:
         instance: Where Dagster records the runs.
     """
 
-    def __init__(
-        self, settings: Settings, shop: ShopData, progress: Progress, instance: dg.DagsterInstance
-    ) -> None:
+    def __init__(self, settings: Settings, shop: ShopData, progress: Progress, instance: dg.DagsterInstance) -> None:
         self.settings = settings
         self.shop = shop
         self.progress = progress
@@ -111,6 +109,12 @@ class Play:
                 self._train()
         if stop.last:
             self._close_the_loop(when)
+        if not self._trained():
+            self.progress.say(
+                f"{when}: no version of {MODEL} is good enough to be promoted yet (see models/{MODEL} in the UI), so "
+                "nothing is predicted"
+            )
+            return
         with self.progress.step(f"{when}: predictions through the API"):
             self._ingest(names.PREDICTIONS)
             caller.predict(self._served(stop.snapshot_day), self._predicted(stop.at))

@@ -1,4 +1,4 @@
-"""From raw to processed: the contract decides which records are valid, which are quarantined, and whether a batch passes.
+"""From raw to processed: the contract decides which records are valid, and whether a batch passes as a whole.
 
 A batch becomes visible only after its checks: one that breaks the contract's batch rules is not written at all, and
 stays the next batch until the contract or the decision about it changes.
@@ -144,11 +144,13 @@ def _publish(
             rows = frame.filter(pl.col(names.PARTITION) == partition)
             if done is not None:
                 rows = rows.filter(pl.col(names.OFFSET) > done)
+            before = covered(table, source.name)
             table.append(
                 rows,
-                provenance=_stamped(tables, source, provenance, {partition: last}, table),
-                advance={application(source.name, partition): (done, last)},
+                provenance=_stamped(tables, source, provenance, before, {partition: last}),
+                advance={**_standing(source.name, before), application(source.name, partition): (done, last)},
                 stats_columns=_stats(table, tables),
+                schema_mode="merge",
             )
             reach("processed.between_commits" if table is tables.quarantine else "processed.after_commit")
 
@@ -168,11 +170,13 @@ def _let_in(tables: _Tables, source: Source, provenance: Provenance, max_payload
     )
     let_in = process(source, raw, releases=releases, max_payload_bytes=max_payload_bytes)
     last = int(releases["number"].max())  # pyright: ignore[reportArgumentType]
+    before = covered(tables.processed, source.name)
     tables.processed.append(
         let_in.valid,
-        provenance=_stamped(tables, source, provenance, {}, tables.processed, releases=last),
-        advance={app: (done or None, last)},
+        provenance=_stamped(tables, source, provenance, before, {}, releases=last),
+        advance={**_standing(source.name, before), app: (done or None, last)},
         stats_columns=STATS,
+        schema_mode="merge",
     )
     result.reports.append(let_in.report)
 
@@ -185,15 +189,21 @@ def _stats(table: LakeTable, tables: _Tables) -> list[str]:
     return STATS if table is tables.processed else ["_known_at", "_partition", "_offset"]
 
 
+def _standing(source: str, before: Positions) -> dict[str, tuple[int | None, int]]:
+    """Demands that the table still stands where the stamped watermark says, in every partition and in its releases."""
+    standing = {application(source, p): (offset, offset) for p, offset in before.offsets.items()}
+    releases = {f"{source}/releases": (before.releases, before.releases)} if before.releases else {}
+    return {**standing, **releases}
+
+
 def _stamped(
     tables: _Tables,
     source: Source,
     provenance: Provenance,
+    before: Positions,
     after: Mapping[int, int],
-    table: LakeTable,
     releases: int | None = None,
 ) -> Provenance:
-    before = covered(table, source.name)
     now = Positions(offsets={**before.offsets, **after}, releases=before.releases if releases is None else releases)
     inputs = {tables.raw.name: tables.raw.version()}
     if tables.releases.exists():

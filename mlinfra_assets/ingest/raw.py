@@ -24,6 +24,7 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
 from mlinfra_assets.positions import Positions
+from mlinfra_assets.streams.errors import StreamResetError
 from mlinfra_assets.streams.log import StreamLog
 from mlinfra_assets.streams.record import StreamRecord
 
@@ -94,7 +95,8 @@ def land_stream(lake: Lake, log: StreamLog, source: Source, provenance: Provenan
     end = log.end(topic)
     landed = Landed()
     _ensure(table, source, provenance)
-    done = offsets(table, source.name, sorted(end))
+    done = offsets(table, source.name, sorted(end) or [0])
+    refuse_reset(source.name, topic, done, end)
     while any(done.get(p, -1) < last for p, last in end.items()):
         progressed = False
         for batch in log.read(topic, after=done, upto=end, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES):
@@ -114,6 +116,22 @@ def land_stream(lake: Lake, log: StreamLog, source: Source, provenance: Provenan
             break  # the rest of the offsets up to the end hold no records
         done = reread
     return _finish(landed, table, done)
+
+
+def refuse_reset(source: str, topic: str, held: Mapping[int, int], end: Mapping[int, int]) -> None:
+    """Stop if a stream ends before what raw holds of it: it was emptied or replaced, and offsets may be used again.
+
+    Raises:
+        StreamResetError: A partition ends before the table's position.
+    """
+    for partition, offset in held.items():
+        if end.get(partition, -1) < offset:
+            raise StreamResetError(
+                f"raw/{source} holds partition {partition} up to offset {offset}, but the stream {topic} ends at "
+                f"{end.get(partition, 'nothing')}: it was emptied or replaced, and new records could be taken for old "
+                "ones. Nothing was read. Restore Redis's data (the append-only file), or send what is missing again "
+                "under later times"
+            )
 
 
 def land_files(lake: Lake, folder: str, source: Source, provenance: Provenance, now: datetime) -> Landed:
