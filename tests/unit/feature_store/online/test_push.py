@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,7 @@ VIEW = replace(VIEW, features=VIEW.features[:-1])
 LINES = shop_lines(customers=30, days=60)
 HALF, WHOLE = Positions({0: int(LINES["_offset"][len(LINES) // 2])}), Positions({0: int(LINES["_offset"].max())})  # pyright: ignore[reportArgumentType]
 T = to_micros(datetime(2012, 1, 1, tzinfo=UTC))
+ENTITIES = 28
 KEY = (int(LINES["customer_id"].drop_nulls()[0]),)
 
 
@@ -50,6 +52,7 @@ def test_a_push_reports_what_it_wrote(store, client):
     seen = []
     report = push(store, VIEW, LINES, WHOLE, lambda *counts: seen.append(counts))
     customers = LINES["customer_id"].drop_nulls().n_unique()
+    assert customers == ENTITIES
     assert (report.rows, report.left_out) == (customers, 0)
     assert report.events == LINES["customer_id"].drop_nulls().len()
     assert seen[-1] == (customers, customers)
@@ -159,34 +162,46 @@ def test_what_an_abandoned_push_wrote_goes_by_itself_and_with_the_next_push(stor
     assert not [f for f in client.hkeys("mlinfra:online:{customer_features}") if f.endswith(b":1")]
 
 
-@pytest.mark.parametrize("loss", ["flushall", "bases"])
-def test_a_redis_that_loses_a_part_of_a_push_is_noticed(store, client, monkeypatch, loss):
+@pytest.mark.parametrize("loss", ["everything", "bases"])
+@pytest.mark.parametrize("at", [10, ENTITIES])
+def test_a_redis_that_loses_a_part_of_a_push_is_noticed(store, client, monkeypatch, loss, at):
     small_batches(monkeypatch)
 
     def lose() -> None:
-        if loss == "flushall":
+        if loss == "everything":
             client.flushall()
         else:
             client.delete("mlinfra:online:{customer_features}:1")
 
     with pytest.raises(PushLostError, match="push again"):
-        push(store, VIEW, LINES, WHOLE, meanwhile(lose))
+        push(store, VIEW, LINES, WHOLE, meanwhile(lose, at))
     with pytest.raises(NotLoadedError):
         served(store)
     push(store, VIEW, LINES, WHOLE)
     assert served(store) == WHOLE
 
 
-def test_a_push_whose_number_was_given_out_again_after_a_loss_is_noticed(store, client, monkeypatch):
+@pytest.mark.parametrize("stop", [None, 10])
+def test_a_push_whose_number_was_given_out_again_after_a_loss_is_noticed(store, client, monkeypatch, stop):
     small_batches(monkeypatch)
+    other = replace(VIEW, features=VIEW.features[:2])
+
+    def halt(written: int, _: int) -> None:
+        if written == stop:
+            raise KeyboardInterrupt
 
     def lose() -> None:
         client.flushall()
-        push(store, VIEW, LINES, HALF)
+        with suppress(KeyboardInterrupt):
+            push(store, other, LINES, WHOLE, halt)
 
     with pytest.raises(PushLostError):
         push(store, VIEW, LINES, WHOLE, meanwhile(lose))
-    assert served(store) == HALF
+    if stop is None:
+        assert list(store.read(VIEW.name, [KEY], T)[0].values) == [f.name for f in other.features]
+    else:
+        with pytest.raises(NotLoadedError):
+            served(store)
 
 
 def test_a_batch_that_arrives_twice_counts_once(store, monkeypatch):
