@@ -82,7 +82,7 @@ def fetch_schedule(source: Source) -> dg.ScheduleDefinition | None:
     """
     if not isinstance(source.ingest, FilesIngest) or source.ingest.url is None or source.needs.schedule is None:
         return None
-    op = "__".join(names.raw(source.name))
+    op = f"raw_{source.name}"
 
     @dg.schedule(
         name=f"fetch_{source.name}_schedule",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import dagster as dg
 import polars as pl
 
@@ -24,11 +26,7 @@ def snapshot_check(frame: pl.DataFrame, view: FeatureView, day_before: int | Non
     nulls = frame.select(pl.any_horizontal(pl.col(keys).is_null()).sum()).item()
     counts = frame.group_by("day").len().sort("day")
     sizes = ([] if day_before is None else [day_before]) + counts["len"].to_list()
-    drops = [
-        f"{after} entities after {before}"
-        for before, after in zip(sizes, sizes[1:], strict=False)
-        if after < LEAST_SHARE * before
-    ]
+    drops = [f"{after} entities after {before}" for before, after in pairwise(sizes) if after < LEAST_SHARE * before]
     if day_before and frame.is_empty():
         drops.append(f"0 entities after {day_before}")
     problems = [

@@ -32,8 +32,8 @@ from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.contracts.declaration import load_sources
 from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
 from mlinfra_assets.curated.row_wise import row_wise_models
-from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.datasets import SOURCES
+from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.features import fs
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.scores import check_scores

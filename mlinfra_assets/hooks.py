@@ -5,6 +5,7 @@ otherwise, which a sensor sees and has repaired.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import dagster as dg
 
@@ -20,13 +21,13 @@ from mlinfra_assets.publishing.views import push_view
 
 PUSHED = "pushed"
 
-Push = Callable[[dg.HookContext], dict[str, object] | None]
+Push = Callable[[dg.HookContext], dict[str, Any] | None]
 
 
 def push_view_hook(view: FeatureView, documents: Documents) -> dg.HookDefinition:
     """Pushes a view's bases after a run that wrote its newest day; an older day changes nothing online."""
 
-    def push(context: dg.HookContext) -> dict[str, object] | None:
+    def push(context: dg.HookContext) -> dict[str, Any] | None:
         lake: Lake = context.resources.lake.open()
         newest = _newest_partition(lake, view)
         written = _partitions(context)
@@ -41,7 +42,7 @@ def push_view_hook(view: FeatureView, documents: Documents) -> dg.HookDefinition
 def push_model_hook(model: ModelSpec) -> dg.HookDefinition:
     """Pushes the version that is in production after a training."""
 
-    def push(context: dg.HookContext) -> dict[str, object] | None:
+    def push(context: dg.HookContext) -> dict[str, Any] | None:
         pushed = push_model(context.resources.lake.open(), context.resources.online_store.open(), model)
         return None if pushed is None else model_metadata(pushed)
 
@@ -69,7 +70,7 @@ def _reporting_hook(name: str, push: Push) -> dg.HookDefinition:
     return hook
 
 
-def _report_check(context: dg.HookContext, online: dg.AssetKey, metadata: dict[str, object], *, passed: bool) -> None:
+def _report_check(context: dg.HookContext, online: dg.AssetKey, metadata: dict[str, Any], *, passed: bool) -> None:
     context.instance.report_runless_asset_event(
         dg.AssetCheckEvaluation(asset_key=online, check_name=PUSHED, passed=passed, metadata=metadata)
     )

@@ -12,8 +12,8 @@ def daily(start: date, last: date | None = None, *, today: bool = False) -> dg.D
 
     Args:
         start: The first day.
-        last: The last day that is over. None: yesterday by the machine's clock. A home with a simulated clock needs one:
-            its present is not the machine's.
+        last: The last day that is over. None: yesterday by the machine's clock. A home with a simulated clock
+            needs one: its present is not the machine's.
         today: Whether the day that has begun is one of them too.
     """
     end = None if last is None else datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1 + today)

@@ -1,8 +1,9 @@
 """The lake as a resource."""
 
 import dagster as dg
-from mlinfra_assets.lake.lake import Lake
 from pydantic import ConfigDict, Field
+
+from mlinfra_assets.lake.lake import Lake
 
 
 class LakeResource(dg.ConfigurableResource):

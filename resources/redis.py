@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import dagster as dg
-from mlinfra_assets.feature_store.online.store import OnlineStore
-from mlinfra_assets.redis_server import connect
-from mlinfra_assets.streams.log import StreamLog
-from mlinfra_assets.streams.redis_log import RedisLog
 from pydantic import ConfigDict, Field
 
+from mlinfra_assets.feature_store.online.store import OnlineStore
+from mlinfra_assets.redis_server import connect
 from mlinfra_assets.settings import Settings
+from mlinfra_assets.streams.log import StreamLog
+from mlinfra_assets.streams.redis_log import RedisLog
 
 REDIS_URL = Field(
     default="",

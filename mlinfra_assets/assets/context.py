@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import dagster as dg
-import pyarrow as pa
 
 from mlinfra_assets.code_version import code_version
 from mlinfra_assets.contracts.source import Needs
+from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.feature_store.wording import text_of
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.positions import Positions
@@ -29,15 +30,20 @@ def freshness(needs: Needs) -> dg.FreshnessPolicy | None:
 
 
 def column_schema(
-    schema: Mapping[str, object] | pa.Schema, descriptions: Mapping[str, str] | None = None
+    schema: Mapping[str, object], descriptions: Mapping[str, str] | None = None
 ) -> dict[str, dg.TableSchema]:
     """The `dagster/column_schema` metadata of a table."""
     described = descriptions or {}
-    typed = dict(zip(schema.names, schema.types, strict=True)) if isinstance(schema, pa.Schema) else schema
     columns = [
-        dg.TableColumn(name=name, type=str(kind), description=described.get(name)) for name, kind in typed.items()
+        dg.TableColumn(name=name, type=str(kind), description=described.get(name)) for name, kind in schema.items()
     ]
     return {"dagster/column_schema": dg.TableSchema(columns=columns)}
+
+
+def view_columns(view: FeatureView) -> dict[str, str]:
+    """What each column of a feature view is: its keys, and how each feature is computed."""
+    keys = {key: f"Key of the {entity.name}." for entity in view.entities for key in entity.join_keys}
+    return {**keys, **{feature.name: text_of(feature.node) for feature in view.features}}
 
 
 def table_metadata(table: LakeTable, added: int | None = None) -> dict[str, dg.MetadataValue]:

@@ -1,19 +1,26 @@
-"""features/: every entity as it looked at the end of each day. One partition a day, computed as known at that moment."""
+"""features/: every entity as it looked at the end of each day. One partition a day, as known at that moment."""
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from mlinfra_assets import names
-from mlinfra_assets.assets.context import OWNER, column_schema, positions_metadata, provenance, table_metadata
+from mlinfra_assets.assets.context import (
+    OWNER,
+    column_schema,
+    positions_metadata,
+    provenance,
+    table_metadata,
+    view_columns,
+)
 from mlinfra_assets.checks import SNAPSHOT_CHECK, snapshot_check
 from mlinfra_assets.feature_store.engine.prepare import prepare
 from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.snapshot import snapshot
 from mlinfra_assets.feature_store.view import FeatureView
-from mlinfra_assets.feature_store.wording import text_of
 from mlinfra_assets.hooks import push_view_hook
 from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.learning.scores import ProductionScores
@@ -35,11 +42,7 @@ def feature_asset(
 ) -> dg.AssetsDefinition:
     """The daily snapshots of a feature view."""
     key = dg.AssetKey(names.features(view.name))
-    described = {
-        "day": "The UTC day; values are as of its last microsecond, as known then.",
-        **dict.fromkeys(view.join_keys, "Part of the entity's key."),
-        **{f.name: text_of(f.node) for f in view.features},
-    }
+    described = {"day": "The UTC day; values are as of its last microsecond, as known then.", **view_columns(view)}
 
     @dg.asset(
         key=key,
@@ -114,7 +117,7 @@ def _result(
     version: str,
     rows_read: int,
 ) -> dg.MaterializeResult:
-    kept: dict[str, object] = table_metadata(table, frame.height if check.passed else 0) if table.exists() else {}
+    kept: dict[str, Any] = table_metadata(table, frame.height if check.passed else 0) if table.exists() else {}
     return dg.MaterializeResult(
         metadata={
             **kept,

@@ -30,6 +30,18 @@ PERFORMANCE_SCHEMA = {
 }
 
 
+DESCRIPTIONS = {
+    "prediction_id": "The prediction.",
+    "entity": "Whom it was about: the join keys as JSON text.",
+    "model_version": "The version that made it.",
+    "predicted_at": "When it was made (UTC).",
+    "observed_at": "When its horizon ended (UTC).",
+    "score": "What it said.",
+    "label": "What came true: 0 or 1.",
+    "sent_at": "When the outcome was sent to the stream (UTC).",
+}
+
+
 def outcomes_asset(model: ModelSpec, datasets: Mapping[str, DatasetSchema], outcomes: Source) -> dg.AssetsDefinition:
     """The outcomes of a model's predictions, sent to the outcomes stream once their horizon has passed."""
     assert isinstance(outcomes.ingest, StreamIngest)  # noqa: S101 - the platform's own source is a stream
@@ -46,7 +58,7 @@ def outcomes_asset(model: ModelSpec, datasets: Mapping[str, DatasetSchema], outc
         description=f"What came true of the predictions of `{model.name}` whose horizon ({model.label.horizon}) has "
         f"passed: sent to the stream `{topic}`, from where it comes in like any other source, and kept here so that "
         "nothing is sent twice.",
-        metadata=column_schema(OUTCOMES_SCHEMA),
+        metadata=column_schema(OUTCOMES_SCHEMA, DESCRIPTIONS),
     )
     def derived(
         context: dg.AssetExecutionContext, lake: LakeResource, streams: StreamResource, clock: ClockResource
@@ -74,7 +86,7 @@ def performance_asset(model: ModelSpec) -> dg.AssetsDefinition:
         owners=[model.owner or OWNER],
         description=f"Logged predictions of `{model.name}` joined with what came true: discrimination, calibration, by "
         "version and by month.",
-        metadata=column_schema(PERFORMANCE_SCHEMA),
+        metadata=column_schema(PERFORMANCE_SCHEMA, DESCRIPTIONS),
         automation_condition=WHEN_INPUTS_PASS,
         check_specs=[
             dg.AssetCheckSpec(

@@ -41,7 +41,7 @@ def model_asset(model: ModelSpec) -> dg.AssetsDefinition:
         group_name=names.MODELS,
         kinds={"scikitlearn", "onnx", "deltalake"},
         owners=[model.owner or OWNER],
-        description=f"{model.description}\n\nTrained on `training/{model.name}`, stored as ONNX, measured on the stored "
+        description=f"{model.description}\n\nTrained on `training/{model.name}`, stored as ONNX, measured on that "
         f"file; promoted if its {model.promotion.metric} beats the version in production on the same later cutoffs.",
         metadata=column_schema(VERSIONS_SCHEMA, DESCRIPTIONS),
         automation_condition=WHEN_INPUTS_PASS,

@@ -1,9 +1,11 @@
 """online/: what Redis holds. The hook pushes; materializing one of these by hand rebuilds it from the lake."""
 
+from typing import Any
+
 import dagster as dg
 
 from mlinfra_assets import names
-from mlinfra_assets.assets.context import OWNER, column_schema
+from mlinfra_assets.assets.context import OWNER, column_schema, view_columns
 from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.hooks import PUSHED
@@ -14,6 +16,12 @@ from mlinfra_assets.publishing.report import model_metadata, view_metadata
 from mlinfra_assets.publishing.views import push_view
 from resources.lake import LakeResource
 from resources.redis import OnlineStoreResource
+
+MODEL_COLUMNS = {
+    "version": "12 hexadecimal digits over the ONNX file and its inputs.",
+    "inputs": "The features that it takes, in order.",
+    "onnx": "The file that the API scores with.",
+}
 
 
 def online_view_asset(view: FeatureView, documents: Documents) -> dg.AssetsDefinition:
@@ -29,7 +37,7 @@ def online_view_asset(view: FeatureView, documents: Documents) -> dg.AssetsDefin
         description=f"What Redis serves of `{view.name}`: for every entity the events that its features rest on, up to "
         "a watermark; values are computed at the moment of the request. The hook on the snapshot pushes it; "
         "materialize this to rebuild Redis from the lake.",
-        metadata=column_schema({**dtypes(view.key_schema), **dtypes(view.schema)}),
+        metadata=column_schema({**dtypes(view.key_schema), **dtypes(view.schema)}, view_columns(view)),
         check_specs=[_pushed_spec(key)],
     )
     def online(lake: LakeResource, online_store: OnlineStoreResource) -> dg.MaterializeResult:
@@ -51,7 +59,7 @@ def online_model_asset(model: ModelSpec) -> dg.AssetsDefinition:
         owners=[model.owner or OWNER],
         description=f"The version of `{model.name}` that the API scores with. The hook on the training pushes it; "
         "materialize this to rebuild Redis from the lake.",
-        metadata=column_schema({"version": "string", "inputs": "list[string]", "onnx": "binary"}),
+        metadata=column_schema({"version": "string", "inputs": "list[string]", "onnx": "binary"}, MODEL_COLUMNS),
         check_specs=[_pushed_spec(key)],
     )
     def online(
@@ -70,7 +78,7 @@ def _pushed_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(PUSHED, asset=key, description="The last push to Redis came through.")
 
 
-def _result(metadata: dict[str, object]) -> dg.MaterializeResult:
+def _result(metadata: dict[str, Any]) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata={**metadata, "pushed_by": "asset"},
         check_results=[dg.AssetCheckResult(passed=True, check_name=PUSHED, metadata=metadata)],

@@ -67,28 +67,25 @@ def upstream_spec(source: Source, deps: list[dg.AssetKey]) -> dg.AssetSpec:
 
 def raw_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
     """The raw table of a source."""
-    common = {
-        "key": list(names.raw(source.name)),
-        "deps": [dg.AssetKey(upstream_key(source))],
-        "group_name": names.RAW,
-        "kinds": {"deltalake", *source.needs.kinds},
-        "owners": list(source.needs.owners),
-        "tags": dict(source.needs.tags),
-        "description": f"Every {'message' if isinstance(source.ingest, StreamIngest) else 'file'} of "
-        f"`{source.name}` as it arrived: the original bytes, when and where from. Append-only; each commit holds the "
-        f"rows and the offsets that they end at.\n\n{source.contract.description}",
-        "metadata": column_schema(RAW_SCHEMA, DESCRIPTIONS),
-        "freshness_policy": freshness(source.needs),
-    }
-    return (
-        _from_stream(source, common)
-        if isinstance(source.ingest, StreamIngest)
-        else _from_files(source, settings, common)
+    stream = isinstance(source.ingest, StreamIngest)
+    spec = dg.AssetSpec(
+        names.raw(source.name),
+        deps=[dg.AssetKey(upstream_key(source))],
+        group_name=names.RAW,
+        kinds={"deltalake", *source.needs.kinds},
+        owners=list(source.needs.owners),
+        tags=dict(source.needs.tags),
+        description=f"Every {'message' if stream else 'file'} of `{source.name}` as it arrived: the original bytes, "
+        "when and where from. Append-only; each commit holds the rows and the offsets that they end at.\n\n"
+        f"{source.contract.description}",
+        metadata=column_schema(RAW_SCHEMA, DESCRIPTIONS),
+        freshness_policy=freshness(source.needs),
     )
+    return _from_stream(source, spec) if stream else _from_files(source, settings, spec)
 
 
-def _from_stream(source: Source, common: dict) -> dg.AssetsDefinition:
-    @dg.asset(**common)
+def _from_stream(source: Source, spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    @dg.multi_asset(name=f"raw_{source.name}", specs=[spec])
     def raw(
         context: dg.AssetExecutionContext, lake: LakeResource, streams: StreamResource, clock: ClockResource
     ) -> dg.MaterializeResult:
@@ -98,12 +95,12 @@ def _from_stream(source: Source, common: dict) -> dg.AssetsDefinition:
     return raw
 
 
-def _from_files(source: Source, settings: Settings, common: dict) -> dg.AssetsDefinition:
+def _from_files(source: Source, settings: Settings, spec: dg.AssetSpec) -> dg.AssetsDefinition:
     assert isinstance(source.ingest, FilesIngest)  # noqa: S101 - the caller chose by this very type
     ingest = source.ingest
     folder = settings.landing / source.name
 
-    @dg.asset(**common)
+    @dg.multi_asset(name=f"raw_{source.name}", specs=[spec])
     def raw(
         context: dg.AssetExecutionContext, config: FilesConfig, lake: LakeResource, clock: ClockResource
     ) -> dg.MaterializeResult:

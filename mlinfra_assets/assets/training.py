@@ -7,10 +7,11 @@ import dagster as dg
 import polars as pl
 
 from mlinfra_assets import names
-from mlinfra_assets.assets.context import OWNER, column_schema, markdown_table, provenance, table_metadata
+from mlinfra_assets.assets.context import OWNER, column_schema, markdown_table, provenance, table_metadata, view_columns
 from mlinfra_assets.feature_store.dataset import DatasetSchema
 from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.feature_store.wording import text_of
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.scores import ProductionScores
 from mlinfra_assets.learning.store import ModelStore
@@ -37,6 +38,7 @@ def training_asset(
     key = dg.AssetKey(names.training(model.name))
     read_views = sorted({model.spine.view, *(reference.partition(":")[0] for reference in model.features)})
     described = {
+        **_inputs(model, views),
         CUTOFF: "The moment (UTC) that the features are as of, and the label looks ahead from.",
         ROLE: "`train`, `holdout` (later, nothing is learned from it), or `gap` between them, as long as the horizon.",
         LABEL: f"Whether {model.label.feature}, one horizon ({model.label.horizon}) after the cutoff.",
@@ -73,6 +75,14 @@ def training_asset(
         )
 
     return training
+
+
+def _inputs(model: ModelSpec, views: Mapping[str, FeatureView]) -> dict[str, str]:
+    described = dict(view_columns(views[model.spine.view]))
+    for reference in model.features:
+        view, _, feature = reference.partition(":")
+        described[reference] = text_of(views[view].feature(feature).node)
+    return described
 
 
 def _cutoffs(built: TrainingSet) -> dg.MetadataValue:

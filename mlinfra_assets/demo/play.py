@@ -27,6 +27,8 @@ from mlinfra_assets.demo.shop import ShopData
 from mlinfra_assets.demo.stages import Stage, stages
 from mlinfra_assets.demo.tally import Tally
 from mlinfra_assets.demo.till import Till
+from mlinfra_assets.feature_store.online.store import OnlineStore
+from mlinfra_assets.features import fs
 from mlinfra_assets.ingest.raw import offsets
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.learning.store import ModelStore
@@ -36,8 +38,6 @@ from mlinfra_assets.serving.api import create_app
 from mlinfra_assets.serving.server import ApiServer
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.redis_log import RedisLog
-from mlinfra_assets.feature_store.online.store import OnlineStore
-from mlinfra_assets.features import fs
 
 MODEL = "churn"
 SHOP, RATES = "order_lines", "exchange_rates"
@@ -144,7 +144,7 @@ class Play:
         for view in fs.views.values():
             table = self.lake.table(names.table(*names.features(view.name)))
             newest = table.read(columns=["day"])["day"].max() if table.exists() else None
-            since = start if newest is None else newest + timedelta(days=1)  # pyright: ignore[reportOperatorIssue]
+            since = newest + timedelta(days=1) if isinstance(newest, date) else start
             if since <= upto:
                 self.graph.run([names.features(view.name)], days=(since, upto))
 

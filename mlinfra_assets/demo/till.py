@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import polars as pl
 
 from mlinfra_assets.demo.events import messages
-from mlinfra_assets.streams.log import StreamLog
 from mlinfra_assets.streams.entry_id import SEQUENCE_BITS
+from mlinfra_assets.streams.log import StreamLog
 
 
 class Till:
@@ -47,4 +47,3 @@ class Till:
         before = due.filter(pl.col("at").dt.truncate("1ms") < moment).height
         same = due.filter(pl.col("at").dt.truncate("1ms") == moment).height
         return before + min(sequence + 1, same)
-

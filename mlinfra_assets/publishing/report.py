@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mlinfra_assets.clock import from_micros
 from mlinfra_assets.publishing.models import PushedModel
 from mlinfra_assets.publishing.views import Pushed
 
 
-def view_metadata(pushed: Pushed) -> dict[str, object]:
+def view_metadata(pushed: Pushed) -> dict[str, Any]:
     """Rows, version and watermark of a pushed view."""
     return {
         "dagster/row_count": pushed.report.rows,
@@ -18,7 +20,7 @@ def view_metadata(pushed: Pushed) -> dict[str, object]:
     }
 
 
-def model_metadata(pushed: PushedModel) -> dict[str, object]:
+def model_metadata(pushed: PushedModel) -> dict[str, Any]:
     """Version, inputs and promotion of a pushed model."""
     return {
         "model_version": pushed.version,

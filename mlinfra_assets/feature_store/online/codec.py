@@ -149,7 +149,7 @@ def decode(view: FeatureView, data: bytes, wanted: Collection[int] | None = None
         inputs = [reader.column(kind, count) for kind in kinds]
         chains = reader.replacements(count) if replaced else None
         reader.finish()
-    except (struct_error, ValueError, IndexError) as error:
+    except (struct_error, ValueError, LookupError) as error:
         raise DamagedBaseError(f"its base cannot be read: {error}") from error
     chosen = inputs if wanted is None else [inputs[j] for j in wanted]
     return EntityRows(event_time, known_at, tuple(chosen), chains)
@@ -161,7 +161,7 @@ class _Reader:
         self._at = _HEADER.size
 
     def take(self, size: int) -> bytes:
-        if self._at + size > len(self._data):
+        if not 0 <= size <= len(self._data) - self._at:
             raise DamagedBaseError("its base is cut off")
         self._at += size
         return self._data[self._at - size : self._at]
