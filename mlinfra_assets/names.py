@@ -12,6 +12,16 @@ ZONES = (RAW, PROCESSED, CURATED, FEATURES, ONLINE, TRAINING, MODELS, FEEDBACK, 
 
 PREDICTIONS = "predictions"
 OUTCOMES = "outcomes"
+OWN_STREAMS = (PREDICTIONS, OUTCOMES)
+"""The sources that the platform itself produces."""
+
+
+def group(source: str, zone: str) -> str:
+    """The group that a source's asset of a zone is shown in.
+
+    What the platform itself produces is the feedback loop, so that the groups read from left to right.
+    """
+    return FEEDBACK if source in OWN_STREAMS else zone
 
 
 def table(*path: str) -> str:

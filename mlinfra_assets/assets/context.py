@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import dagster as dg
+import polars as pl
 
 from mlinfra_assets.code_version import code_version
 from mlinfra_assets.contracts.source import Needs
@@ -35,9 +36,23 @@ def column_schema(
     """The `dagster/column_schema` metadata of a table."""
     described = descriptions or {}
     columns = [
-        dg.TableColumn(name=name, type=str(kind), description=described.get(name)) for name, kind in schema.items()
+        dg.TableColumn(name=name, type=type_text(kind), description=described.get(name))
+        for name, kind in schema.items()
     ]
     return {"dagster/column_schema": dg.TableSchema(columns=columns)}
+
+
+def type_text(kind: object) -> str:
+    """A column type as the UI shows it: `timestamp (UTC)`, `decimal(18,3)`, `list[string]`."""
+    if isinstance(kind, pl.Datetime):
+        return f"timestamp ({kind.time_zone})"
+    if isinstance(kind, pl.Decimal):
+        return f"decimal({kind.precision},{kind.scale})"
+    if isinstance(kind, pl.List):
+        return f"list[{type_text(kind.inner)}]"
+    if isinstance(kind, pl.Struct):
+        return "struct{" + ", ".join(f"{f.name}: {type_text(f.dtype)}" for f in kind.fields) + "}"
+    return str(kind).lower()
 
 
 def view_columns(view: FeatureView) -> dict[str, str]:

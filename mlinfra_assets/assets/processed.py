@@ -55,7 +55,7 @@ def processed_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
     described = {**{f.name: f.description for f in contract.fields}, **COORDINATE_DESCRIPTIONS}
     common = {
         "deps": [dg.AssetKey(names.raw(source.name))],
-        "group_name": names.PROCESSED,
+        "group_name": names.group(source.name, names.PROCESSED),
         "kinds": {"deltalake", "pandera"},
         "owners": list(source.needs.owners),
         "tags": dict(source.needs.tags),

@@ -57,7 +57,7 @@ def upstream_spec(source: Source, deps: list[dg.AssetKey]) -> dg.AssetSpec:
     return dg.AssetSpec(
         upstream_key(source),
         deps=deps,
-        group_name="outside",
+        group_name=names.group(source.name, "outside"),
         kinds={"redis"} if stream else {"file"},
         owners=list(source.needs.owners),
         description=f"{'The stream' if stream else 'The landing folder'} that `{source.name}` comes in by.",
@@ -71,7 +71,7 @@ def raw_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
     spec = dg.AssetSpec(
         names.raw(source.name),
         deps=[dg.AssetKey(upstream_key(source))],
-        group_name=names.RAW,
+        group_name=names.group(source.name, names.RAW),
         kinds={"deltalake", *source.needs.kinds},
         owners=list(source.needs.owners),
         tags=dict(source.needs.tags),
