@@ -97,7 +97,7 @@ def build_definitions(
             *(online_model_asset(model) for model in models.values()),
             *(outcomes_asset(model, fs.datasets, sources[names.OUTCOMES]) for model in models.values()),
             *(performance_asset(model) for model in models.values()),
-            audit_asset(sources, daily(settings.history_start, last_day, today=True), settings),
+            audit_asset(sources, views, daily(settings.history_start, last_day, today=True), settings),
         ],
         asset_checks=[determinism],
         jobs=[

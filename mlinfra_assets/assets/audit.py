@@ -1,6 +1,6 @@
 """audit/: every prediction of a day, recomputed from raw and compared bit for bit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -11,6 +11,7 @@ from mlinfra_assets.assets.context import OWNER, column_schema, provenance, tabl
 from mlinfra_assets.audit.predictions import audit_predictions
 from mlinfra_assets.audit.report import AuditReport
 from mlinfra_assets.contracts.source import Source
+from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.partitions import days
 from mlinfra_assets.registry.registry import Registry
 from mlinfra_assets.settings import Settings
@@ -29,15 +30,18 @@ DESCRIPTIONS = {
 
 
 def audit_asset(
-    sources: Mapping[str, Source], partitions: dg.DailyPartitionsDefinition, settings: Settings
+    sources: Mapping[str, Source],
+    views: Sequence[FeatureView],
+    partitions: dg.DailyPartitionsDefinition,
+    settings: Settings,
 ) -> dg.AssetsDefinition:
     """The audit of all predictions, a partition a day."""
     key = dg.AssetKey((names.AUDIT, names.PREDICTIONS))
-    streams = sorted(name for name in sources if name not in {names.PREDICTIONS, names.OUTCOMES})
+    rest_on = sorted({view.dataset.source for view in views})
 
     @dg.asset(
         key=key,
-        deps=[dg.AssetKey(names.processed(names.PREDICTIONS)), *(dg.AssetKey(names.raw(s)) for s in streams)],
+        deps=[dg.AssetKey(names.processed(names.PREDICTIONS)), *(dg.AssetKey(names.raw(s)) for s in rest_on)],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=names.AUDIT,
