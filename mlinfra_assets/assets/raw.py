@@ -1,5 +1,7 @@
 """raw/: what arrived, as it arrived. One asset a source, append-only, generated from the source's declaration."""
 
+from datetime import timedelta
+
 import dagster as dg
 
 from mlinfra_assets import names
@@ -12,7 +14,7 @@ from mlinfra_assets.assets.context import (
 )
 from mlinfra_assets.connectors.fetch import fetch
 from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
-from mlinfra_assets.ingest.raw import RAW_SCHEMA, Landed, land_files, land_stream
+from mlinfra_assets.ingest.raw import RAW_SCHEMA, Landed, land_files, land_stream, trim_stream
 from mlinfra_assets.settings import Settings
 from resources.clock import ClockResource
 from resources.lake import LakeResource
@@ -81,15 +83,20 @@ def raw_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
         metadata=column_schema(RAW_SCHEMA, DESCRIPTIONS),
         freshness_policy=freshness(source.needs),
     )
-    return _from_stream(source, spec) if stream else _from_files(source, settings, spec)
+    return _from_stream(source, settings, spec) if stream else _from_files(source, settings, spec)
 
 
-def _from_stream(source: Source, spec: dg.AssetSpec) -> dg.AssetsDefinition:
+def _from_stream(source: Source, settings: Settings, spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    retention = timedelta(hours=settings.stream_retention_hours)
+
     @dg.multi_asset(name=f"raw_{source.name}", specs=[spec])
     def raw(
         context: dg.AssetExecutionContext, lake: LakeResource, streams: StreamResource, clock: ClockResource
     ) -> dg.MaterializeResult:
-        landed = land_stream(lake.open(), streams.open(), source, provenance(context), clock.now())
+        tables, log, now = lake.open(), streams.open(), clock.now()
+        landed = land_stream(tables, log, source, provenance(context), now)
+        trimmed = trim_stream(tables, log, source, now - retention)
+        context.log.info("%s records that raw holds were removed from the stream", trimmed)
         return _result(lake, source, landed)
 
     return raw

@@ -80,7 +80,8 @@ def publish_outcomes(
 
 def _in_stream(log: StreamLog, topic: str) -> set[str]:
     end = log.end(topic)
-    batches = log.read(topic, after={}, upto=end, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES) if end else ()
+    start = {partition: offset - 1 for partition, offset in log.first(topic).items()}
+    batches = log.read(topic, after=start, upto=end, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES) if end else ()
     return {found for batch in batches for found in outcome_ids(record.value for record in batch)}
 
 

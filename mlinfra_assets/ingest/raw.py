@@ -118,6 +118,17 @@ def land_stream(lake: Lake, log: StreamLog, source: Source, provenance: Provenan
     return _finish(landed, table, done)
 
 
+def trim_stream(lake: Lake, log: StreamLog, source: Source, older_than: datetime) -> int:
+    """Remove from a stream what raw holds and what was appended before `older_than` (UTC); returns how many records."""
+    assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
+    table = lake.table(names.table(*names.raw(source.name)))
+    held = table.read(columns=["partition", "offset"], where=[("known_at", "<", older_than)])
+    upto = held.group_by("partition").agg(pl.col("offset").max()).rows()
+    first = log.first(source.ingest.topic)
+    due = {p: offset for p, offset in upto if p in first and first[p] <= offset}
+    return log.trim(source.ingest.topic, due) if due else 0
+
+
 def refuse_reset(source: str, topic: str, held: Mapping[int, int], end: Mapping[int, int]) -> None:
     """Stop if a stream ends before what raw holds of it: it was emptied or replaced, and offsets may be used again.
 
