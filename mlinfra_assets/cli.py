@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import typer
 
 from mlinfra_assets.commands import api, demo, doctor, quarantine, replay, up
-from mlinfra_assets.commands.failure import is_interruption, keep_traceback
+from mlinfra_assets.commands.failure import full_disk, is_interruption, keep_traceback
 from mlinfra_assets.errors import MlinfraError
 
 INTERRUPTED = 130
@@ -43,7 +43,9 @@ def run(arguments: Sequence[str]) -> int:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
         return _interrupted() if status == INTERRUPTED else status
     except BaseException as error:  # noqa: BLE001 - the outermost place: whatever it is, it ends in a message and a status
-        return _interrupted() if is_interruption(error) else _fail(keep_traceback(error, arguments))
+        if is_interruption(error):
+            return _interrupted()
+        return _fail(full_disk(error, arguments) or keep_traceback(error, arguments))
     return 0
 
 

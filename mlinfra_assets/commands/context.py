@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from mlinfra_assets.home import Home, inspect_home, open_home
+from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.home import Home, begun, inspect_home, open_home
 from mlinfra_assets.settings import PREFIX, Settings
 
 HomeOption = Annotated[
@@ -39,6 +40,21 @@ def begin(home: Path | None) -> tuple[Settings, Home]:
     """The settings, and their home, made if there is none."""
     settings = settings_for(home)
     return settings, open_home(settings.home)
+
+
+def existing(home: Path | None) -> Settings:
+    """The settings of a home that is there; makes none.
+
+    Raises:
+        InvalidInputError: Nothing of ours lies in the folder.
+    """
+    settings = settings_for(home)
+    if not begun(settings.home) and not Path(settings.lake).is_dir() and "://" not in settings.lake:
+        raise InvalidInputError(
+            f"there is no home at {settings.home}: name the one that was played with --home DIR, or make one with "
+            "mlinfra demo"
+        )
+    return settings
 
 
 def adopt(settings: Settings) -> None:

@@ -65,7 +65,8 @@ def demo(
     if not result.exact:
         if not result.predictions.made:
             raise NotReproducedError(
-                "no prediction was made: no version of the model beat the base rate on later data; give a longer file"
+                "no prediction was made: no version of the model beat the base rate on later data; give a longer file, "
+                "and a home of its own with --home DIR"
             )
         made, same = result.predictions.made, result.predictions.reproduced
         raise NotReproducedError(

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import typer
 
-from mlinfra_assets.commands.context import HomeOption, JsonOption, settings_for
+from mlinfra_assets.commands.context import HomeOption, JsonOption, existing
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.settings import Settings
 
@@ -39,7 +39,7 @@ def list_held(
     """What is held, and why."""
     import polars as pl
 
-    found = _quarantine(settings_for(home)).list(source)
+    found = _quarantine(existing(home)).list(source)
     if not released:
         found = found.filter(pl.col("released").is_null())
     if json:
@@ -57,7 +57,7 @@ def show_held(
 
     from mlinfra_assets.contracts.held import Position
 
-    held = _quarantine(settings_for(home)).show(source, Position.parse(position))
+    held = _quarantine(existing(home)).show(source, Position.parse(position))
     if json:
         _print_json(asdict(held))
         return
@@ -88,7 +88,7 @@ def release(
 
     from mlinfra_assets.contracts.held import Position
 
-    quarantine = _quarantine(settings_for(home))
+    quarantine = _quarantine(existing(home))
     decided = quarantine.release(
         source, Position.parse(position), by or getpass.getuser(), why, parse_changes(changes or [])
     )

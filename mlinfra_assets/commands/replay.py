@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlinfra_assets.commands.context import HomeOption, JsonOption, settings_for
+from mlinfra_assets.commands.context import HomeOption, JsonOption, existing
 from mlinfra_assets.errors import MlinfraError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def replay(
     from mlinfra_assets.lake.lake import Lake
     from mlinfra_assets.registry.registry import Registry
 
-    settings = settings_for(home)
+    settings = existing(home)
     lake = Lake(settings.lake)
     found = audit.replay(
         prediction_id, lake, Registry(lake), declared_sources(), max_payload_bytes=settings.max_payload_bytes

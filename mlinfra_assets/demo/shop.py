@@ -15,6 +15,7 @@ from mlinfra_assets.demo import retail, simulated_rates, simulated_shop
 from mlinfra_assets.demo.download import DownloadError, Remote, cache_folder, fetch
 from mlinfra_assets.demo.fx import RateHistory
 from mlinfra_assets.demo.publishers import ONLINE_RETAIL, REFERENCE_RATES
+from mlinfra_assets.demo.stages import refuse_short
 from mlinfra_assets.errors import InvalidInputError
 
 Say = Callable[[str], None]
@@ -87,7 +88,7 @@ def load(
         rates_remote: Where the rates are published.
 
     Raises:
-        InvalidInputError: A given file cannot be read, or the home plays another shop.
+        InvalidInputError: A given file cannot be read or is too short, or the home plays another shop.
     """
     played = _played(folder)
     cache = cache or cache_folder()
@@ -101,6 +102,7 @@ def load(
             f"{folder.parent} already plays another shop ({played.origin}), and two shops cannot share one home: "
             "give this one a home of its own with --home DIR"
         )
+    refuse_short(lines["at"][0], lines["at"][-1])
     last = lines["at"][-1].date()
     history, rates_origin = _rates(folder, rates, played, simulated, cache, rates_remote, say)
     _refuse_uncovered(history, lines["at"][0].date(), rates_origin)

@@ -40,13 +40,22 @@ def stages(first: datetime, last: datetime, horizon: timedelta) -> list[Stage]:
     Raises:
         InvalidInputError: The history is too short to learn from and to see outcomes in.
     """
+    refuse_short(first, last)
+    early = [_midnight(last - horizon - margin) for margin in MARGINS]
+    return [*(Stage(at) for at in early), Stage(_next_second(last), last=True)]
+
+
+def refuse_short(first: datetime, last: datetime) -> None:
+    """See that a history is long enough to be played.
+
+    Raises:
+        InvalidInputError: It is too short to learn from and to see outcomes in.
+    """
     if last - first < SHORTEST:
         raise InvalidInputError(
             f"the order lines span {(last - first).days} days, {first:%Y-%m-%d} to {last:%Y-%m-%d}: the demo needs at "
             f"least {SHORTEST.days} to learn from the past and to see what its predictions come to; give a longer file"
         )
-    early = [_midnight(last - horizon - margin) for margin in MARGINS]
-    return [*(Stage(at) for at in early), Stage(_next_second(last), last=True)]
 
 
 def _midnight(at: datetime) -> datetime:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +62,23 @@ def test_an_unexpected_exception_is_short_and_its_traceback_is_kept(
     assert err == f"error: unexpected RuntimeError: the disk melted\nThe full traceback is in {log}\n"
     assert "in explode" in log.read_text()
     assert "mlinfra doctor --home" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError("database or disk is full")]
+)
+def test_a_full_disk_is_an_error_for_people_wherever_it_shows(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def explode(_settings: object) -> None:
+        raise RuntimeError("a step failed") from error
+
+    monkeypatch.setattr(doctor, "examine", explode)
+    assert cli.run(["doctor", "--home", str(tmp_path / "home")]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: no space left on the disk of {tmp_path / 'home'} or on that of temporary files")
+    assert "free some space and run again" in err
+    assert "traceback" not in err.lower()
 
 
 def test_a_traceback_finds_a_place_even_if_the_home_takes_none(

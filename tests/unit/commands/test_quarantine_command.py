@@ -9,6 +9,7 @@ from mlinfra_assets import cli, names
 from mlinfra_assets.commands.quarantine import parse_changes
 from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.home import open_home
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from tests.support.declared import LIMIT, declared, line, raw_rows
@@ -49,7 +50,8 @@ def test_the_list_as_json_holds_everything(home: Path, capsys: pytest.CaptureFix
 
 
 def test_an_empty_quarantine_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(tmp_path / "none", "list") == 0
+    open_home(tmp_path / "fresh")
+    assert run(tmp_path / "fresh", "list") == 0
     assert "Nothing is held" in capsys.readouterr().out
     assert not (tmp_path / "none").exists()
 

@@ -56,3 +56,12 @@ def test_a_prediction_that_differs_ends_non_zero(shop: AuditedShop, capsys: pyte
 def test_an_unknown_prediction_is_said(shop: AuditedShop, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["replay", "nobody", "--home", home(shop)]) == 1
     assert "there is no prediction nobody" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["replay", ID], ["quarantine", "list"], ["quarantine", "show", "x", "0:1:0"]])
+def test_a_home_that_is_not_there_is_said_and_not_made(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([*command, "--home", str(tmp_path / "typo")]) == 1
+    assert f"there is no home at {tmp_path / 'typo'}" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()

@@ -103,6 +103,16 @@ def test_two_shops_cannot_share_a_home(tmp_path: Path, data: Path, rates: Path) 
         load(tmp_path, data=data, rates=rates)
 
 
+def test_a_history_that_is_too_short_is_refused_and_leaves_the_home_to_another(
+    tmp_path: Path, data: Path, rates: Path
+) -> None:
+    data.write_text(LINES.replace("2010-12-01", "2011-12-01"))
+    with pytest.raises(InvalidInputError, match="span 8 days, 2011-12-01 to 2011-12-09: the demo needs at least 240"):
+        load(tmp_path, data=data, rates=rates)
+    data.write_text(LINES)
+    assert load(tmp_path, data=data, rates=rates).lines.height == 2
+
+
 def test_rates_that_begin_too_late_are_refused(tmp_path: Path, data: Path, rates: Path) -> None:
     data.write_text(LINES.replace("2010-12-01", "2008-12-01"))
     with pytest.raises(InvalidInputError, match=r"begin on 2009-11-02, after the first order line \(2008-12-01\)"):
