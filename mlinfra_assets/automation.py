@@ -37,7 +37,7 @@ def ingest_job(source: Source) -> AssetJob:
     """Raw and processed of one source."""
     return AssetJob(
         f"ingest_{source.name}",
-        (names.raw(source.name), names.processed(source.name), names.quarantine(source.name)),
+        names.ingested(source.name),
         f"Brings {source.name} into raw and through its contract.",
     )
 

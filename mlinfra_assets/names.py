@@ -49,6 +49,11 @@ def releases(source: str) -> tuple[str, str]:
     return (RAW, f"{source}_releases")
 
 
+def ingested(source: str) -> tuple[tuple[str, str], ...]:
+    """Keys of everything that comes of a source's records before anybody asks questions of them."""
+    return (raw(source), processed(source), quarantine(source))
+
+
 def features(view: str) -> tuple[str, str]:
     """Key of a feature view's daily snapshots."""
     return (FEATURES, view)

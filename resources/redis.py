@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import dagster as dg
+import redis
 from pydantic import ConfigDict, Field
 
 from mlinfra_assets.feature_store.online.store import OnlineStore
@@ -18,8 +19,8 @@ REDIS_URL = Field(
 )
 
 
-class StreamResource(dg.ConfigurableResource):
-    """The stream log that sources read from and that predictions are written to.
+class RedisResource(dg.ConfigurableResource):
+    """A Redis server.
 
     Attributes:
         home: Home folder, where the embedded server keeps its data.
@@ -32,31 +33,24 @@ class StreamResource(dg.ConfigurableResource):
     home: str
     redis_url: str = REDIS_URL
     redis_maxmemory: str = "2gb"
+
+    def client(self) -> redis.Redis:
+        """A fresh connection; the embedded server is started if it does not run."""
+        settings = Settings(home=Path(self.home), redis_url=self.redis_url, redis_maxmemory=self.redis_maxmemory)
+        return connect(settings)
+
+
+class StreamResource(RedisResource):
+    """The stream log that sources read from and that predictions are written to."""
 
     def open(self) -> StreamLog:
         """The log, on a fresh connection."""
-        return RedisLog(connect(_settings(self.home, self.redis_url, self.redis_maxmemory)))
+        return RedisLog(self.client())
 
 
-class OnlineStoreResource(dg.ConfigurableResource):
-    """The online store.
-
-    Attributes:
-        home: Home folder, where the embedded server keeps its data.
-        redis_url: Address of a Redis server; empty: the embedded one.
-        redis_maxmemory: Memory limit of the embedded server.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    home: str
-    redis_url: str = REDIS_URL
-    redis_maxmemory: str = "2gb"
+class OnlineStoreResource(RedisResource):
+    """The online store."""
 
     def open(self) -> OnlineStore:
         """The store, on a fresh connection."""
-        return OnlineStore(connect(_settings(self.home, self.redis_url, self.redis_maxmemory)))
-
-
-def _settings(home: str, url: str, maxmemory: str) -> Settings:
-    return Settings(home=Path(home), redis_url=url, redis_maxmemory=maxmemory)
+        return OnlineStore(self.client())

@@ -21,11 +21,7 @@ def landing_sensor(source: Source, landing: Path) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=name,
-        target=dg.AssetSelection.assets(
-            dg.AssetKey(names.raw(source.name)),
-            dg.AssetKey(names.processed(source.name)),
-            dg.AssetKey(names.quarantine(source.name)),
-        ),
+        target=dg.AssetSelection.assets(*map(dg.AssetKey, names.ingested(source.name))),
         minimum_interval_seconds=source.needs.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Asks for raw and processed {source.name} when new files stand in its landing folder.",

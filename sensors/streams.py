@@ -24,11 +24,7 @@ def stream_sensor(source: Source) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=name,
-        target=dg.AssetSelection.assets(
-            dg.AssetKey(names.raw(source.name)),
-            dg.AssetKey(names.processed(source.name)),
-            dg.AssetKey(names.quarantine(source.name)),
-        ),
+        target=dg.AssetSelection.assets(*map(dg.AssetKey, names.ingested(source.name))),
         minimum_interval_seconds=source.needs.sensor_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Asks for raw and processed {source.name} when its stream has records that raw does not hold.",

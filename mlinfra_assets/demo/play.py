@@ -129,8 +129,7 @@ class Play:
             self._train()
 
     def _ingest(self, *sources: str) -> None:
-        keys = [key(s) for s in sources for key in (names.raw, names.processed, names.quarantine)]
-        self.graph.run(keys)
+        self.graph.run([key for source in sources for key in names.ingested(source)])
 
     def _train(self) -> None:
         self.graph.run([names.training(MODEL), names.model(MODEL)])
