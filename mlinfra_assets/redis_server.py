@@ -88,8 +88,8 @@ def _remote(url: str) -> redis.Redis:
         scheme = urlsplit(url).scheme
         raise InvalidInputError(
             f"MLINFRA_REDIS_URL (scheme {scheme or 'missing'}) is not the address of a Redis server: expected "
-            f"redis://host:port/0, rediss://... or unix:///path ({error})"
-        ) from error
+            "redis://host:port/0, rediss://... or unix:///path, with / # ? @ : in a password written as %2F %23 %3F %40 %3A"
+        ) from None  # the reason may quote a part of the password
 
 
 def _address(client: redis.Redis) -> str:

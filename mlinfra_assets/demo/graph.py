@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef  # the only way to differ from dagster.yaml in one process
 
 from mlinfra_assets.errors import MlinfraError
 
@@ -41,6 +43,7 @@ class Graph:
 
         Raises:
             GraphRunError: A step failed.
+            KeyboardInterrupt: A person interrupted a step; its run is recorded as failed.
         """
         tags = {} if days is None else {RANGE_START: days[0].isoformat(), RANGE_END: days[1].isoformat()}
         result = self._job.execute_in_process(
@@ -52,8 +55,26 @@ class Graph:
             raise_on_error=False,
         )
         if not result.success:
+            if _interrupted(result):
+                raise KeyboardInterrupt
             raise GraphRunError(_why(result))
         return result
+
+
+def recording(dagster_home: Path) -> dg.DagsterInstance:
+    """Dagster's storage of a home, for runs in this process: what their steps print goes where this process prints.
+
+    Dagster's own way starts processes that follow each step's output; a person's Ctrl-C would reach them, too, and
+    they would fill the screen with tracebacks.
+    """
+    output = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(dagster_home), overrides={"compute_logs": output}))
+
+
+def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    failures = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
+    names = {KeyboardInterrupt.__name__, dg.DagsterExecutionInterruptedError.__name__}
+    return any(error is not None and error.cls_name in names for error in failures)
 
 
 def _why(result: dg.ExecuteInProcessResult) -> str:

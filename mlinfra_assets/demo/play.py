@@ -20,7 +20,7 @@ from mlinfra_assets.contracts.declaration import load_sources
 from mlinfra_assets.datasets import SOURCES
 from mlinfra_assets.definitions import build_definitions
 from mlinfra_assets.demo.caller import Caller
-from mlinfra_assets.demo.graph import Graph
+from mlinfra_assets.demo.graph import Graph, recording
 from mlinfra_assets.demo.progress import Progress
 from mlinfra_assets.demo.result import DemoResult
 from mlinfra_assets.demo.shop import ShopData
@@ -177,7 +177,7 @@ def play(settings: Settings, shop: ShopData, progress: Progress) -> DemoResult:
         MlinfraError: A step failed; what was done stays done, and playing again goes on from there.
     """
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    with dg.DagsterInstance.get() as instance:
+    with recording(settings.dagster_home) as instance:
         return Play(settings, shop, progress, instance).run()
 
 

@@ -274,6 +274,13 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("address", ["redis://:secret/more@localhost:6379", "redis://user:secret#more@localhost"])
+def test_a_password_that_breaks_its_address_is_not_shown_and_the_cure_is(tmp_path: Path, address: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"written as %2F") as refused:
+        connect(Settings(home=tmp_path, redis_url=address))
+    assert "secret" not in str(refused.value)
+
+
 def test_an_orphan_is_stopped_by_whoever_leaves_last(folder: Path) -> None:
     process = user(folder)
     number = server_id(folder)
