@@ -108,9 +108,16 @@ def hold(home: Home, purpose: str) -> Iterator[None]:
     """Keep other long-running commands off this home; the kernel lets go of it if the process dies.
 
     Raises:
-        UnavailableError: Another command holds it; the message says which.
+        UnavailableError: Another command holds it; the message says which. Or it cannot be written.
     """
-    with (home.folder / LOCK).open("a+") as lock:
+    try:
+        opened = (home.folder / LOCK).open("a+")
+    except OSError as error:
+        raise UnavailableError(
+            f"{home.folder} cannot be written: {error.strerror or error}; make it writable, or name another home with "
+            "--home DIR"
+        ) from error
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

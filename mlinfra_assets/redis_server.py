@@ -76,19 +76,26 @@ def _full(client: redis.Redis) -> str:
 
 
 def _local(settings: Settings) -> redis.Redis:
-    server = embedded(settings)
-    server.acquire()
+    try:
+        server = embedded(settings)
+        server.acquire()
+    except OSError as error:
+        raise UnavailableError(
+            f"the embedded Redis of {settings.home / 'redis'} cannot work there: {error.strerror or error}; make the "
+            "folder writable, free some space, or name another home"
+        ) from error
     return server.client()
 
 
 def _remote(url: str) -> redis.Redis:
     try:
         return redis.Redis.from_url(url, retry=once(), socket_timeout=60, socket_connect_timeout=10)
-    except ValueError as error:
+    except ValueError:
         scheme = urlsplit(url).scheme
         raise InvalidInputError(
             f"MLINFRA_REDIS_URL (scheme {scheme or 'missing'}) is not the address of a Redis server: expected "
-            "redis://host:port/0, rediss://... or unix:///path, with / # ? @ : in a password written as %2F %23 %3F %40 %3A"
+            "redis://host:port/0, rediss://... or unix:///path; in a password / # ? @ : are written as %2F %23 %3F %40 "
+            "%3A"
         ) from None  # the reason may quote a part of the password
 
 

@@ -38,6 +38,7 @@ class CuratedTranslator(DagsterDbtTranslator):
         self._sources = sources(manifest)
         self._tests = data_tests(manifest)
         self._automation = automation
+        self._lineages: dict[str, dict[str, Any]] = {}
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """`curated/<model>`, or the lake's table that a source stands for."""
@@ -76,6 +77,12 @@ class CuratedTranslator(DagsterDbtTranslator):
         return spec._replace(description=f"{words} {ending}")
 
     def _lineage(self, model: Model) -> dict[str, Any]:
+        # A spec is asked for again with every test of its model; parsing the SQL is what costs.
+        if model.unique_id not in self._lineages:
+            self._lineages[model.unique_id] = self._parsed_lineage(model)
+        return self._lineages[model.unique_id]
+
+    def _parsed_lineage(self, model: Model) -> dict[str, Any]:
         deps = {
             column: [dg.TableColumnDep(asset_key=dg.AssetKey(t.split("/")), column_name=c) for t, c in pairs]
             for column, pairs in column_lineage(model, self._models, self._sources).items()

@@ -92,3 +92,10 @@ def test_two_commands_cannot_hold_one_home(tmp_path: Path) -> None:
         assert "is in use by `mlinfra up` (process" in other.stderr
     with hold(home, "mlinfra demo"):
         pass
+
+
+def test_a_home_that_cannot_be_written_is_not_held(tmp_path: Path) -> None:
+    home = open_home(tmp_path / "home")
+    (home.folder / LOCK).mkdir()  # as root no permission stops a write, so something else has to
+    with pytest.raises(UnavailableError, match=r"home cannot be written: Is a directory; make it writable"), hold(home, "x"):
+        pass

@@ -281,6 +281,12 @@ def test_a_password_that_breaks_its_address_is_not_shown_and_the_cure_is(tmp_pat
     assert "secret" not in str(refused.value)
 
 
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "redis" / "start.lock").mkdir(parents=True)
+    with pytest.raises(UnavailableError, match=r"redis cannot work there: Is a directory; make the folder writable"):
+        connect(Settings(home=tmp_path))
+
+
 def test_an_orphan_is_stopped_by_whoever_leaves_last(folder: Path) -> None:
     process = user(folder)
     number = server_id(folder)
