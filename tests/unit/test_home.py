@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlinfra_assets.errors import InvalidInputError, UnavailableError
-from mlinfra_assets.home import FILE, FORMAT, hold, inspect_home, open_home
+from mlinfra_assets.home import FILE, FORMAT, LOCK, hold, inspect_home, open_home
 
 CONTENDER = """
 import pathlib, sys
@@ -97,5 +97,8 @@ def test_two_commands_cannot_hold_one_home(tmp_path: Path) -> None:
 def test_a_home_that_cannot_be_written_is_not_held(tmp_path: Path) -> None:
     home = open_home(tmp_path / "home")
     (home.folder / LOCK).mkdir()  # as root no permission stops a write, so something else has to
-    with pytest.raises(UnavailableError, match=r"home cannot be written: Is a directory; make it writable"), hold(home, "x"):
+    with (
+        pytest.raises(UnavailableError, match=r"home cannot be written: Is a directory; make it writable"),
+        hold(home, "x"),
+    ):
         pass
