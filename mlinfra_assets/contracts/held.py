@@ -8,6 +8,9 @@ from datetime import datetime
 from mlinfra_assets.contracts.violation import Violation
 from mlinfra_assets.errors import InvalidInputError
 
+LARGEST = 2**63 - 1
+DIGITS = len(str(LARGEST))
+
 
 @dataclass(frozen=True)
 class Position:
@@ -28,9 +31,14 @@ class Position:
             InvalidInputError: It names none.
         """
         parts = text.split(":")
-        if len(parts) not in {2, 3} or not all(p.isascii() and p.isdecimal() and len(p) < 19 for p in parts):
+        if len(parts) not in {2, 3} or not all(_is_number(part) for part in parts):
             raise InvalidInputError(f"{text!r} is not a position: write it as partition:offset:row, such as 0:4711:0")
         return cls(*(int(p) for p in parts))
+
+
+def _is_number(text: str) -> bool:
+    """Whether this is a whole number that the tables' 64 bits hold; a Redis offset has 19 digits."""
+    return text.isascii() and text.isdecimal() and len(text) <= DIGITS and int(text) <= LARGEST
 
 
 @dataclass(frozen=True)

@@ -181,3 +181,14 @@ def test_releases_at_the_same_time_are_numbered_without_gaps(tmp_path) -> None:
     made = releases(lake)
     assert made["number"].to_list() == [1, 2, 3, 4, 5, 6]
     assert sorted(made["offset"].to_list()) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("offset", [0, 1882476589117079552, 2**63 - 1])
+def test_a_position_is_read_as_it_is_written(offset: int) -> None:
+    position = Position(0, offset, 3)
+    assert Position.parse(str(position)) == position
+
+
+def test_a_position_beyond_what_tables_hold_is_none() -> None:
+    with pytest.raises(InvalidInputError, match="is not a position"):
+        Position.parse(f"0:{2**63}")
