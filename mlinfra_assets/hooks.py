@@ -17,6 +17,7 @@ from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.publishing.models import push_model
 from mlinfra_assets.publishing.report import model_metadata, view_metadata
+from mlinfra_assets.publishing.snapshots import newest_day
 from mlinfra_assets.publishing.views import push_view
 
 PUSHED = "pushed"
@@ -29,12 +30,15 @@ def push_view_hook(view: FeatureView, documents: Documents) -> dg.HookDefinition
 
     def push(context: dg.HookContext) -> dict[str, Any] | None:
         lake: Lake = context.resources.lake.open()
-        newest = _newest_partition(lake, view)
+        newest = newest_day(lake.table(names.table(*names.features(view.name))))
         written = _partitions(context)
-        if newest is not None and written and max(written) < newest:
+        if newest is not None and written and max(written) < newest.isoformat():
             context.log.info("the newest day of %s is %s: %s changes nothing online", view.name, newest, max(written))
             return None
-        return view_metadata(push_view(lake, context.resources.online_store.open(), view, documents))
+        now = context.resources.clock.now()
+        return view_metadata(
+            push_view(lake, context.resources.online_store.open(), view, documents, now, context.run_id)
+        )
 
     return _reporting_hook(view.name, push)
 
@@ -52,7 +56,7 @@ def push_model_hook(model: ModelSpec) -> dg.HookDefinition:
 def _reporting_hook(name: str, push: Push) -> dg.HookDefinition:
     online = dg.AssetKey(names.online(name))
 
-    @dg.success_hook(name=f"push_{name}", required_resource_keys={"lake", "online_store"})
+    @dg.success_hook(name=f"push_{name}", required_resource_keys={"clock", "lake", "online_store"})
     def hook(context: dg.HookContext) -> None:
         try:
             metadata = push(context)
@@ -81,9 +85,3 @@ def _partitions(context: dg.HookContext) -> list[str]:
     records = context.instance.all_logs(context.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
     events = [r.dagster_event for r in records if r.dagster_event is not None]
     return [e.partition for e in events if e.step_key == context.step_key and e.partition is not None]
-
-
-def _newest_partition(lake: Lake, view: FeatureView) -> str | None:
-    table = lake.table(names.table(*names.features(view.name)))
-    newest = table.read(columns=["day"])["day"].max() if table.exists() else None
-    return None if newest is None else str(newest)

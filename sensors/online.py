@@ -11,6 +11,7 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.store import ModelStore
 from mlinfra_assets.publishing.documents import Documents
+from mlinfra_assets.publishing.snapshots import newest_snapshot
 from resources.lake import LakeResource
 from resources.redis import OnlineStoreResource
 from sensors.progress import TAG, reason_to_wait
@@ -59,8 +60,7 @@ def online_sensor(
 
 def _wanted(lake: Lake, view: FeatureView, documents: Documents) -> tuple[str, dict] | None:
     """Version and watermark that Redis should hold of a view; None while it has no snapshot."""
-    table = lake.table(names.table(*names.features(view.name)))
-    provenance = table.provenance() if table.exists() else None
+    provenance = newest_snapshot(lake.table(names.table(*names.features(view.name))))
     if provenance is None:
         return None
     return documents.version(view), dict(provenance.positions)

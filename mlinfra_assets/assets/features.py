@@ -27,6 +27,7 @@ from mlinfra_assets.learning.scores import ProductionScores
 from mlinfra_assets.partitions import days
 from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.publishing.lake_reader import LakeReader
+from mlinfra_assets.publishing.snapshots import LAST_DAY
 from mlinfra_assets.registry.registry import Registry
 from resources.clock import ClockResource
 from resources.lake import LakeResource
@@ -87,7 +88,7 @@ def feature_asset(
                 run,
                 inputs=reader.inputs,
                 positions=reader.positions,
-                extra={"view_version": documents.version(view)},
+                extra={"view_version": documents.version(view), LAST_DAY: asked[-1].isoformat()},
             )
             table.replace(
                 frame,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from mlinfra_assets import names
 from mlinfra_assets.clock import to_micros
@@ -15,6 +16,8 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
 from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.publishing.lake_reader import LakeReader
+from mlinfra_assets.registry.registry import Registry
+from mlinfra_assets.publishing.snapshots import newest_snapshot
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,14 @@ def push_view(
     store: OnlineStore,
     view: FeatureView,
     documents: Documents,
+    now: datetime,
+    run_id: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> Pushed:
     """Push every entity of a view.
+
+    The version is registered first: what is served can be recomputed, also if the definition or the contract has
+    changed since the snapshot.
 
     The rows are those of the dataset version that the newest snapshot names, so that what is online and what the
     snapshot says rest on the same data.
@@ -51,7 +59,7 @@ def push_view(
         UnavailableError: There is no snapshot yet, or Redis cannot be reached.
     """
     table = lake.table(names.table(*names.features(view.name)))
-    provenance = table.provenance() if table.exists() else None
+    provenance = newest_snapshot(table)
     if provenance is None:
         raise UnavailableError(
             f"view {view.name} has no snapshot yet: materialize {table.name} first, then online/{view.name}"
@@ -61,6 +69,7 @@ def push_view(
     newest = rows[names.KNOWN_AT].max() if rows.height else None
     epoch = 0 if newest is None else to_micros(newest)  # pyright: ignore[reportArgumentType]
     version, watermark = documents.version(view), reader.positions
+    documents.register(Registry(lake), view, now, run_id)
     report = store.push(
         documents.document(view),
         version,

@@ -1,0 +1,12 @@
+"""An address on this machine at which nobody answers."""
+
+from __future__ import annotations
+
+import socket
+
+
+def closed_redis_url() -> str:
+    """Address of a Redis server that is not there."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"redis://127.0.0.1:{free.getsockname()[1]}/0"
