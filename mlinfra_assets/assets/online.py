@@ -14,6 +14,7 @@ from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.publishing.models import push_model
 from mlinfra_assets.publishing.report import model_metadata, view_metadata
 from mlinfra_assets.publishing.views import push_view
+from resources.clock import ClockResource
 from resources.lake import LakeResource
 from resources.redis import OnlineStoreResource
 
@@ -40,9 +41,11 @@ def online_view_asset(view: FeatureView, documents: Documents) -> dg.AssetsDefin
         metadata=column_schema({**dtypes(view.key_schema), **dtypes(view.schema)}, view_columns(view)),
         check_specs=[_pushed_spec(key)],
     )
-    def online(lake: LakeResource, online_store: OnlineStoreResource) -> dg.MaterializeResult:
-        pushed = view_metadata(push_view(lake.open(), online_store.open(), view, documents))
-        return _result(pushed)
+    def online(
+        context: dg.AssetExecutionContext, lake: LakeResource, online_store: OnlineStoreResource, clock: ClockResource
+    ) -> dg.MaterializeResult:
+        pushed = push_view(lake.open(), online_store.open(), view, documents, clock.now(), context.run.run_id)
+        return _result(view_metadata(pushed))
 
     return online
 

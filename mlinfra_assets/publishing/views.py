@@ -16,8 +16,8 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
 from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.publishing.lake_reader import LakeReader
-from mlinfra_assets.registry.registry import Registry
 from mlinfra_assets.publishing.snapshots import newest_snapshot
+from mlinfra_assets.registry.registry import Registry
 
 
 @dataclass(frozen=True)
