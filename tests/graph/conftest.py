@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
-import dagster as dg
 import pytest
 
 from mlinfra_assets.dagster_home import prepare
@@ -17,7 +13,7 @@ from mlinfra_assets.demo.result import DemoResult
 from mlinfra_assets.redis_server import embedded
 from mlinfra_assets.settings import Settings
 from tests.support.mini_shop import mini_shop
-from tests.support.platform import Platform, settings_at
+from tests.support.platform import Platform, copied, settings_at
 
 
 @pytest.fixture(scope="session")
@@ -34,12 +30,5 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, DemoResu
 @pytest.fixture
 def platform(played: tuple[Settings, DemoResult]) -> Iterator[Platform]:
     """A copy of the played home, to be changed at will."""
-    with tempfile.TemporaryDirectory(prefix="mlinfra-test-") as folder, dg.DagsterInstance.ephemeral() as instance:
-        home = Path(folder) / "home"
-        shutil.copytree(played[0].home, home, ignore=shutil.ignore_patterns("*.sock", "*.lock", "dagster"))
-        copy = Platform(settings_at(home), instance)
-        try:
-            yield copy
-        finally:
-            copy.redis.close()
-            embedded(copy.settings).release()
+    with copied(played[0]) as copy:
+        yield copy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import polars as pl
 
@@ -32,3 +33,11 @@ def republish(
     watermark = at if offsets is None else Positions(offsets=offsets, releases=at.releases)
     table.replace(change(table.read()), provenance=replace(before, positions={**before.positions, SOURCE: watermark}))
     return watermark
+
+
+def move_on(lake: Lake, at: datetime, offset: int) -> Positions:
+    """Publish the staged lines with one more, of a moment and a position: time has passed and nothing else happened."""
+    last = lake.table(TABLE).read().sort("_offset").tail(1)
+    moment = pl.lit(at).cast(pl.Datetime("us", "UTC"))
+    more = last.with_columns(_event_time=moment, _known_at=moment, _offset=pl.lit(offset, pl.Int64()))
+    return republish(lake, lambda rows: pl.concat([rows, more]), {0: offset})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,7 +22,7 @@ from mlinfra_assets.demo.graph import RANGE_END, RANGE_START
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
-from mlinfra_assets.redis_server import connect
+from mlinfra_assets.redis_server import connect, embedded
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.redis_log import RedisLog
 from resources.environments import resources_for
@@ -112,3 +115,17 @@ class Platform:
 def settings_at(home: Path) -> Settings:
     """Embedded settings on a home."""
     return Settings(home=home, lake=str(home / "lake"))
+
+
+@contextmanager
+def copied(settings: Settings) -> Iterator[Platform]:
+    """A copy of a home that nobody is working on, and an ephemeral Dagster instance."""
+    with tempfile.TemporaryDirectory(prefix="mlinfra-test-") as folder, dg.DagsterInstance.ephemeral() as instance:
+        home = Path(folder) / "home"
+        shutil.copytree(settings.home, home, ignore=shutil.ignore_patterns("*.sock", "*.lock", "dagster"))
+        copy = Platform(settings_at(home), instance)
+        try:
+            yield copy
+        finally:
+            copy.redis.close()
+            embedded(copy.settings).release()
