@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
 import threading
 from types import TracebackType
@@ -76,10 +77,17 @@ class ApiServer:
         self._socket.close()
 
     def run(self) -> None:
-        """Serve in this thread until SIGINT or SIGTERM."""
+        """Serve in the main thread until SIGINT or SIGTERM; a process that got SIGTERM then ends with status 0.
+
+        Raises:
+            SystemExit: SIGTERM came. It lets the process clean up, the embedded Redis among it; by default the signal,
+                which the server raises again when it has stopped, ends a process on the spot.
+        """
+        before = signal.signal(signal.SIGTERM, _end)
         try:
             self._server.run(sockets=[self._socket])
         finally:
+            signal.signal(signal.SIGTERM, before)
             self._socket.close()
 
     def __enter__(self) -> Self:
@@ -95,6 +103,10 @@ class ApiServer:
             self._server.run(sockets=[self._socket])
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the start
             self._failure = error
+
+
+def _end(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _bind(host: str, port: int, *, keys_required: bool) -> socket.socket:
