@@ -53,7 +53,8 @@ def demo(
         from mlinfra_assets.dagster_home import prepare
 
         prepare(settings.dagster_home)
-        from mlinfra_assets.demo.play import play
+        with progress.step("the program is loaded"):
+            from mlinfra_assets.demo.play import play
 
         result = play(settings, played, progress)
     if json:

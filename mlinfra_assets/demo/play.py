@@ -39,6 +39,7 @@ from mlinfra_assets.serving.server import ApiServer
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.redis_log import RedisLog
 
+LOADING = "the asset graph is loaded"
 MODEL = "churn"
 SHOP, RATES = "order_lines", "exchange_rates"
 VIEW = "customer_features"
@@ -178,7 +179,9 @@ def play(settings: Settings, shop: ShopData, progress: Progress) -> DemoResult:
     """
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     with recording(settings.dagster_home) as instance:
-        return Play(settings, shop, progress, instance).run()
+        with progress.step(LOADING):
+            story = Play(settings, shop, progress, instance)
+        return story.run()
 
 
 def _utc(value: object) -> datetime:
