@@ -24,11 +24,17 @@ from typing import TypeAlias, get_args
 from mlinfra_assets.feature_store.column_type import ColumnType
 
 Operator = OneOf[
-    "add", "sub", "mul", "div", "neg", "eq", "ne", "lt", "le", "gt", "ge",
-    "and", "or", "not", "is_null", "coalesce", "isin", "to_float",
+    "add", "sub", "mul", "div", "neg", "abs", "floor", "ceil", "eq", "ne", "lt", "le", "gt", "ge",
+    "and", "or", "not", "is_null", "coalesce", "if_else", "isin", "bucket",
+    "to_float", "to_int", "to_string",
+    "lower", "upper", "strip", "length", "contains", "starts_with", "ends_with", "concat", "substring",
+    "year", "month", "day", "weekday", "hour", "minute", "seconds_between",
 ]  # fmt: skip
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
-Function = OneOf["count", "count_distinct", "sum", "mean", "min", "max", "first", "last", "since_last"]
+Function = OneOf[
+    "count", "count_distinct", "sum", "mean", "variance", "std", "min", "max", "quantile", "most_frequent",
+    "first", "last", "last_n", "latest", "since_last", "mean_interval",
+]  # fmt: skip
 FUNCTIONS: tuple[Function, ...] = get_args(Function)
 
 
@@ -67,11 +73,12 @@ class Aggregate:
     """Many rows to one value.
 
     Attributes:
-        function: `since_last` is the seconds from the latest row's event time to the moment asked about.
-        of: The row expression that is aggregated. None for `count` (of rows) and `since_last`.
+        function: What the rows are reduced by; docs/semantics.md says what each means.
+        of: The row expression that is aggregated. None for `count` (of rows), `since_last` and `mean_interval`.
         where: The rows that count. None: all.
         window: Length in microseconds. None: all history.
         hop: The window's far edge is rounded down to a multiple of this many microseconds. None: exact.
+        parameter: How many values `last_n` keeps; the share of `quantile` in millionths. None for every other function.
     """
 
     function: Function
@@ -79,6 +86,59 @@ class Aggregate:
     where: Node | None = None
     window: int | None = None
     hop: int | None = None
+    parameter: int | None = None
+
+
+@dataclass(frozen=True)
+class Key:
+    """A join key of the view: whom the question is about."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The time that is asked about, `t`."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A value that comes with the question: a column of the entity table, a field of the request."""
+
+    name: str
+    type: ColumnType
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A feature of another view, at the same `t` and `k`.
+
+    Attributes:
+        view: The other view's name; it is one of the view's `uses`.
+        feature: Its feature.
+        keys: A value for each of its join keys, in order: whose feature it is. A null key finds nothing.
+    """
+
+    view: str
+    feature: str
+    keys: tuple[tuple[str, Node], ...]
+
+
+@dataclass(frozen=True)
+class Python:
+    """A function of plain Python in the pure subset that `pure_python` allows, applied value by value.
+
+    Attributes:
+        name: The function's name.
+        source: Its whole text, dedented: the definition that is evaluated, now and later.
+        args: What it is applied to. A null comes as None.
+        type: What it returns; None is null.
+    """
+
+    name: str
+    source: str
+    args: tuple[Node, ...]
+    type: ColumnType
 
 
 @dataclass(frozen=True)
@@ -96,7 +156,9 @@ class Invalid:
     message: str
 
 
-Node: TypeAlias = Column | Literal | Call | Aggregate | Score | Invalid
+Node: TypeAlias = (
+    Column | Literal | Call | Aggregate | Key | Moment | Request | Lookup | Python | Score | Invalid
+)
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -105,6 +167,10 @@ def children(node: Node) -> tuple[Node, ...]:
         return node.args
     if isinstance(node, Aggregate):
         return tuple(n for n in (node.of, node.where) if n is not None)
+    if isinstance(node, Python):
+        return node.args
+    if isinstance(node, Lookup):
+        return tuple(n for _, n in node.keys)
     if isinstance(node, Score):
         return tuple(n for _, n in node.inputs)
     return ()
