@@ -40,6 +40,7 @@ from mlinfra_assets.learning.scores import check_scores
 from mlinfra_assets.models import declared
 from mlinfra_assets.partitions import daily, last_complete
 from mlinfra_assets.publishing.documents import Documents
+from mlinfra_assets.registry.content import services
 from mlinfra_assets.settings import Settings
 from resources.environments import resources_for
 from sensors.landing import landing_sensor
@@ -63,7 +64,7 @@ def build_definitions(
     """
     sources, views, models = load_sources(SOURCES), list(fs.views.values()), declared()
     check_scores(models, fs.views)
-    documents = Documents(fs.datasets, sources, row_wise_models())
+    documents = Documents(fs.datasets, sources, row_wise_models(), services(fs.views, fs.services.values()))
     clock = HomeClock(settings.home)
     if last_day is None and clock.simulated:
         last_day = last_complete(clock.now())

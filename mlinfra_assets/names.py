@@ -7,7 +7,7 @@ from __future__ import annotations
 
 RAW, PROCESSED, CURATED, FEATURES = "raw", "processed", "curated", "features"
 ONLINE, TRAINING, MODELS, FEEDBACK, AUDIT = "online", "training", "models", "feedback", "audit"
-STREAMS, LANDING = "streams", "landing"
+STREAMS, LANDING, REGISTRY = "streams", "landing", "registry"
 ZONES = (RAW, PROCESSED, CURATED, FEATURES, ONLINE, TRAINING, MODELS, FEEDBACK, AUDIT)
 
 PREDICTIONS = "predictions"
@@ -77,6 +77,11 @@ def model(name: str) -> tuple[str, str]:
 def promotions(name: str) -> tuple[str, str]:
     """Key of the record of which version of a model was in production from when."""
     return (MODELS, f"{name}_promotions")
+
+
+def registry(table: str) -> tuple[str, str]:
+    """Key of a table of what was registered."""
+    return (REGISTRY, table)
 
 
 EVENT_TIME = "_event_time"

@@ -156,9 +156,7 @@ class Invalid:
     message: str
 
 
-Node: TypeAlias = (
-    Column | Literal | Call | Aggregate | Key | Moment | Request | Lookup | Python | Score | Invalid
-)
+Node: TypeAlias = Column | Literal | Call | Aggregate | Key | Moment | Request | Lookup | Python | Score | Invalid
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from mlinfra_assets.code_version import code_version
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.curated.row_wise import RowWiseModel
 from mlinfra_assets.curated.sql_text import fingerprint
@@ -13,6 +14,9 @@ from mlinfra_assets.feature_store.canonical import view_to_dict
 from mlinfra_assets.feature_store.dataset import DatasetSchema
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.registry.author import author
+from mlinfra_assets.registry.content import RegisteredService
+from mlinfra_assets.registry.registration import Registration
 from mlinfra_assets.registry.registry import Registry
 
 
@@ -23,6 +27,7 @@ class Documents:
         datasets: Every dataset that views read, by name.
         sources: The declared sources, by name.
         staging: The row-wise dbt models with their compiled SQL, by name.
+        services: The feature services; each is registered with the views that it takes features of.
     """
 
     def __init__(
@@ -30,10 +35,12 @@ class Documents:
         datasets: Mapping[str, DatasetSchema],
         sources: Mapping[str, Source],
         staging: Mapping[str, RowWiseModel],
+        services: Sequence[RegisteredService] = (),
     ) -> None:
         self.datasets = datasets
         self._sources = sources
         self._staging = staging
+        self._services = tuple(services)
         self._made: dict[str, ViewDocument] = {}
 
     def document(self, view: FeatureView) -> ViewDocument:
@@ -65,8 +72,10 @@ class Documents:
         return view_to_dict(view)
 
     def register(self, registry: Registry, view: FeatureView, at: datetime, run_id: str) -> None:
-        """Keep a view's document and its contract in the lake; what is there already stays as it is."""
+        """Keep a view's document, its contract and services in the lake; what is there already stays as it is."""
         document = self.document(view)
         contract = self._sources[document.source].contract
-        registry.record_contract(document.source, contract.fingerprint, contract.to_json(), at, run_id)
-        registry.record_view(view.name, document.version, document.to_json(), at, run_id)
+        registration = Registration(at, run_id, author(), code_version())
+        registry.record_contract(document.source, contract.fingerprint, contract.to_json(), registration)
+        registry.record_services((s for s in self._services if view.name in s.views), registration)
+        registry.record_view(document, registration)

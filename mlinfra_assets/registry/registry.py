@@ -2,119 +2,122 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
 
 import polars as pl
 
+from mlinfra_assets.feature_store.canonical import canonical_json
+from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.lake.lake import Lake
-from mlinfra_assets.lake.provenance import Provenance
-from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
-
-TIMESTAMP = pl.Datetime("us", "UTC")
-SCHEMA = pl.Schema(
-    {
-        "number": pl.Int64(),
-        "name": pl.String(),
-        "version": pl.String(),
-        "document": pl.String(),
-        "registered_at": TIMESTAMP,
-        "run_id": pl.String(),
-    }
-)
-VIEWS = "registry/feature_views"
-CONTRACTS = "registry/contracts"
-
-
-@dataclass(frozen=True)
-class Registered:
-    """An entry of the registry.
-
-    Attributes:
-        name: The view or the source.
-        version: The view's version or the contract's fingerprint.
-        document: Its JSON document, as it was recorded.
-        registered_at: When, UTC.
-        run_id: By which run.
-    """
-
-    name: str
-    version: str
-    document: str
-    registered_at: datetime
-    run_id: str
+from mlinfra_assets.registry.content import RegisteredService, entity_row, feature_rows
+from mlinfra_assets.registry.history import comparison
+from mlinfra_assets.registry.ledger import Ledger
+from mlinfra_assets.registry.registered import Registered
+from mlinfra_assets.registry.registration import Registration
+from mlinfra_assets.registry.tables import CONTRACTS, ENTITIES, FEATURES, SERVICES, VIEWS, schema
 
 
 class Registry:
-    """Feature views and contracts in the tables `registry/feature_views` and `registry/contracts`, append-only.
+    """Feature views with their features, entities and services, and contracts: tables below `registry/`, append-only.
 
     A version names its content: recording one that is there already changes nothing, whoever was first.
     """
 
     def __init__(self, lake: Lake) -> None:
-        self._views = _Ledger(lake.table(VIEWS))
-        self._contracts = _Ledger(lake.table(CONTRACTS))
+        self._views = Ledger(lake.table(VIEWS), schema(VIEWS), ("name", "version"))
+        self._features = Ledger(lake.table(FEATURES), schema(FEATURES), ("view", "version"))
+        self._entities = Ledger(lake.table(ENTITIES), schema(ENTITIES), ("name", "version"))
+        self._services = Ledger(lake.table(SERVICES), schema(SERVICES), ("name", "version"))
+        self._contracts = Ledger(lake.table(CONTRACTS), schema(CONTRACTS), ("name", "version"))
 
-    def record_view(
-        self, name: str, version: str, document_json: str, at: datetime, run_id: str, code_version: str = ""
-    ) -> bool:
-        """Keep a version of a feature view. False if it is there already."""
-        return self._views.record(Registered(name, version, document_json, at, run_id), code_version)
+    def record_view(self, document: ViewDocument, registration: Registration) -> bool:
+        """Keep a version of a feature view, with its features and entities. False if the version is there already.
+
+        The view itself comes last: where a version is, all of it is.
+        """
+        view = document.view
+        for entity in view.entities:
+            row = entity_row(entity, view)
+            self._record(self._entities, entity.name, row.pop("version"), row, registration)
+        self._features.record(
+            {"view": view.name, "version": document.version},
+            lambda: [{**row, **registration.columns()} for row in feature_rows(view)],
+            registration.provenance,
+        )
+        return self._views.record(
+            {"name": view.name, "version": document.version},
+            lambda: [
+                {
+                    "document": document.to_json(),
+                    "owner": view.owner,
+                    "changed": canonical_json(comparison(self._newest(view.name), document).to_dict()),
+                    **registration.columns(),
+                }
+            ],
+            registration.provenance,
+        )
+
+    def record_services(self, services: Iterable[RegisteredService], registration: Registration) -> None:
+        """Keep feature services; one whose features are recorded already stays as it is."""
+        for service in services:
+            row = {"features": list(service.features)}
+            self._record(self._services, service.name, service.version, row, registration)
+
+    def record_contract(self, name: str, fingerprint: str, document_json: str, registration: Registration) -> bool:
+        """Keep a version of a source's contract. False if it is there already."""
+        return self._record(self._contracts, name, fingerprint, {"document": document_json}, registration)
 
     def view(self, name: str, version: str) -> str | None:
         """The document of a version; None if it was never recorded."""
-        return self._views.document(name, version)
+        return _document(self._views, name, version)
 
-    def views(self) -> list[Registered]:
-        """Every version of every view, in the order they were recorded."""
-        return self._views.entries()
-
-    def record_contract(
-        self, name: str, fingerprint: str, document_json: str, at: datetime, run_id: str, code_version: str = ""
-    ) -> bool:
-        """Keep a version of a source's contract. False if it is there already."""
-        return self._contracts.record(Registered(name, fingerprint, document_json, at, run_id), code_version)
+    def views(self, name: str | None = None) -> list[Registered]:
+        """Every version of every view, or of one, in the order they were recorded."""
+        return _entries(self._views.find(_named(name)))
 
     def contract(self, name: str, fingerprint: str) -> str | None:
         """The document of a contract by its fingerprint; None if it was never recorded."""
-        return self._contracts.document(name, fingerprint)
+        return _document(self._contracts, name, fingerprint)
 
-    def contracts(self) -> list[Registered]:
-        """Every version of every contract, in the order they were recorded."""
-        return self._contracts.entries()
+    def contracts(self, name: str | None = None) -> list[Registered]:
+        """Every version of every contract, or of one source's, in the order they were recorded."""
+        return _entries(self._contracts.find(_named(name)))
+
+    def features(self) -> pl.DataFrame:
+        """Every feature of every version of every view; the columns are those of `registry/features`."""
+        return self._features.find()
+
+    def entities(self) -> pl.DataFrame:
+        """Every version of every entity; the columns are those of `registry/entities`."""
+        return self._entities.find()
+
+    def services(self) -> pl.DataFrame:
+        """Every version of every feature service; the columns are those of `registry/feature_services`."""
+        return self._services.find()
+
+    def _newest(self, name: str) -> Registered | None:
+        """The version of a view that was recorded last."""
+        numbers = self._views.find({"name": name}, columns=[])["number"]
+        return _entries(self._views.find({"number": int(numbers[-1])}))[0] if len(numbers) else None
+
+    @staticmethod
+    def _record(ledger: Ledger, name: str, version: str, row: dict, registration: Registration) -> bool:
+        return ledger.record(
+            {"name": name, "version": version},
+            lambda: [{**row, **registration.columns()}],
+            registration.provenance,
+        )
 
 
-class _Ledger:
-    """Numbered entries in one table."""
+def _named(name: str | None) -> dict[str, object]:
+    return {} if name is None else {"name": name}
 
-    def __init__(self, table: LakeTable) -> None:
-        self._table = table
 
-    def record(self, entry: Registered, code_version: str) -> bool:
-        while True:
-            last = self._table.progress(self._table.name)
-            if self.document(entry.name, entry.version) is not None:
-                return False
-            number = (last or 0) + 1
-            try:
-                self._table.append(
-                    pl.DataFrame([{"number": number, **entry.__dict__}], schema=SCHEMA),
-                    provenance=Provenance(run_id=entry.run_id, code_version=code_version),
-                    advance={self._table.name: (last, number)},
-                    stats_columns=["number", "name", "version"],
-                )
-            except ProgressConflictError:
-                continue  # another process recorded something in between: look again
-            return True
+def _document(ledger: Ledger, name: str, version: str) -> str | None:
+    found = ledger.find({"name": name, "version": version}, columns=["document"])
+    return None if found.is_empty() else str(found.item(0, "document"))
 
-    def document(self, name: str, version: str) -> str | None:
-        if not self._table.exists():
-            return None
-        found = self._table.read(columns=["document"], where=[("name", "==", name), ("version", "==", version)])
-        return None if found.is_empty() else str(found.item(0, 0))
 
-    def entries(self) -> list[Registered]:
-        if not self._table.exists():
-            return []
-        rows = self._table.read().sort("number").drop("number")
-        return [Registered(**row) for row in rows.iter_rows(named=True)]
+def _entries(found: pl.DataFrame) -> list[Registered]:
+    rows = found.drop("number").with_columns(pl.col(pl.String).fill_null("")).iter_rows(named=True)
+    return [Registered(**row) for row in rows]

@@ -39,6 +39,7 @@ from mlinfra_assets.learning.store import ModelStore, StoredModel
 from mlinfra_assets.learning.train import train_and_compare
 from mlinfra_assets.learning.training_set import build_training_set
 from mlinfra_assets.positions import Positions
+from mlinfra_assets.registry.registration import Registration
 from mlinfra_assets.registry.registry import Registry
 from tests.support.shop_lines import FrameReader, shop_lines
 from tests.support.shop_models import shop_model, shop_view
@@ -138,8 +139,9 @@ class AuditedShop:
     def register(self) -> None:
         """Keep the view's document and its contract."""
         document, contract = self.document, self.sources["order_lines"].contract
-        self.registry.record_contract("order_lines", contract.fingerprint, contract.to_json(), TRAINED, "run")
-        self.registry.record_view(document.name, document.version, document.to_json(), TRAINED, "run")
+        registration = Registration(TRAINED, "run")
+        self.registry.record_contract("order_lines", contract.fingerprint, contract.to_json(), registration)
+        self.registry.record_view(document, registration)
 
     def train(self, at: datetime = TRAINED, **changes: Any) -> StoredModel:
         """Train, and promote if better."""

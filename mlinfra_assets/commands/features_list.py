@@ -1,0 +1,96 @@
+"""`mlinfra features list`: every feature view that is declared or registered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlinfra_assets.commands.context import HomeOption, JsonOption, settings_for
+
+if TYPE_CHECKING:
+    from mlinfra_assets.commands.catalogue import Catalogue
+
+STATES = {
+    "registered": "registered",
+    "unregistered": "not registered yet",
+    "changed": "differs from the registered one",
+    "returned": "registered before the newest",
+    "withdrawn": "no longer declared",
+}
+"""How the declared version of a view stands to its registered ones, in words."""
+
+
+def list_views(home: HomeOption = None, json: JsonOption = False) -> None:
+    """Every feature view: what it is about, its version, what it serves, who answers for it and who uses it.
+
+    The version is the declared one. It is registered in the lake with the first snapshot or push that it makes.
+    """
+    from mlinfra_assets.commands.catalogue import open_catalogue
+    from mlinfra_assets.commands.output import console, print_json
+
+    catalogue = open_catalogue(settings_for(home))
+    rows = [view_row(catalogue, name) for name in catalogue.names()]
+    if json:
+        print_json(rows)
+        return
+    out = console()
+    if not rows:
+        out.print("No feature view is declared: see docs/declaring.md.")
+        return
+    _show(out, rows)
+
+
+def view_row(catalogue: Catalogue, name: str) -> dict[str, Any]:
+    """One view, JSON-ready."""
+    declared, entries = catalogue.declared(name), catalogue.entries.get(name, [])
+    shown = catalogue.version(name)
+    view, registered = shown.document.view, [entry.version for entry in entries]
+    return {
+        "view": name,
+        "entities": [entity.name for entity in view.entities],
+        "join_keys": list(view.join_keys),
+        "declared": None if declared is None else declared.document.version,
+        "registered": registered,
+        "state": state_of(None if declared is None else declared.document.version, registered),
+        "ttl_us": view.ttl,
+        "online": view.online,
+        "features": len(view.features),
+        "owner": view.owner,
+        "models": [use.name for use in catalogue.users(name) if use.kind == "model"],
+        "services": [use.name for use in catalogue.users(name) if use.kind == "service"],
+    }
+
+
+def state_of(declared: str | None, registered: list[str]) -> str:
+    """A key of `STATES`."""
+    if declared is None:
+        return "withdrawn"
+    if declared not in registered:
+        return "changed" if registered else "unregistered"
+    return "registered" if declared == registered[-1] else "returned"
+
+
+def _show(out: Any, rows: list[dict[str, Any]]) -> None:  # noqa: ANN401 - a rich console, imported when it is needed
+    from rich.text import Text
+
+    from mlinfra_assets.commands.output import plain_table
+    from mlinfra_assets.feature_store.duration import format_duration
+
+    table = plain_table("view", "version", "features", "owner, users", whole=("version",))
+    for number, row in enumerate(rows):
+        if number:
+            table.add_row()
+        ttl = "any age" if row["ttl_us"] is None else f"ttl {format_duration(row['ttl_us'])}"
+        version = Text(row["declared"] or row["registered"][-1])
+        version.append("\n" + STATES[row["state"]], style="green" if row["state"] == "registered" else "yellow")
+        versions = len(row["registered"])
+        if versions > 1:
+            version.append(f"\n{versions} versions", style="dim")
+        users = [f"model {m}" for m in row["models"]] + [f"service {s}" for s in row["services"]]
+        table.add_row(
+            Text(row["view"], style="bold").append(f"\nof {', '.join(row['entities'])}", style="not bold"),
+            version,
+            f"{row['features']}, {ttl}\n{'online' if row['online'] else 'batch only'}",
+            "\n".join([row["owner"] or "nobody", *users]),
+        )
+    out.print(table)
+    out.print("\nOne in full: mlinfra features show VIEW")

@@ -1,0 +1,69 @@
+"""The registry's tables: their names in the lake, and what their columns are."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mlinfra_assets import names
+
+TIMESTAMP = pl.Datetime("us", "UTC")
+ENTITIES = names.table(*names.registry("entities"))
+VIEWS = names.table(*names.registry("feature_views"))
+FEATURES = names.table(*names.registry("features"))
+SERVICES = names.table(*names.registry("feature_services"))
+CONTRACTS = names.table(*names.registry("contracts"))
+
+_CIRCUMSTANCES = {
+    "registered_at": (TIMESTAMP, "When it was registered first, UTC."),
+    "run_id": (pl.String(), "By which run."),
+    "registered_by": (pl.String(), "By whom: the user of the machine, or of the CI system."),
+}
+_NUMBER = {"number": (pl.Int64(), "Order of registration.")}
+_VERSIONED = {
+    **_NUMBER,
+    "name": (pl.String(), "Its name."),
+    "version": (pl.String(), "12 hexadecimal digits over all that decides its values."),
+    "document": (pl.String(), "The whole of it, as JSON."),
+    **_CIRCUMSTANCES,
+}
+COLUMNS: dict[str, dict[str, tuple[pl.DataType, str]]] = {
+    VIEWS: {
+        **_VERSIONED,
+        "owner": (pl.String(), "Who answered for it when it was registered."),
+        "changed": (pl.String(), "What differs from the version before, in words, as JSON."),
+    },
+    CONTRACTS: _VERSIONED,
+    FEATURES: {
+        **_NUMBER,
+        "view": (pl.String(), "The feature view."),
+        "version": (pl.String(), "The view's version."),
+        "position": (pl.Int64(), "Place in the view's vector, from 0."),
+        "feature": (pl.String(), "The feature."),
+        "type": (pl.String(), "Type of its values."),
+        "expression": (pl.String(), "How it is computed, in words."),
+        "hash": (pl.String(), "12 hexadecimal digits over the expression and its type."),
+        **_CIRCUMSTANCES,
+    },
+    ENTITIES: {
+        **_NUMBER,
+        "name": (pl.String(), "The entity."),
+        "version": (pl.String(), "12 hexadecimal digits over its join keys and their types."),
+        "join_keys": (pl.List(pl.String()), "The columns that identify one, in order."),
+        "types": (pl.List(pl.String()), "The type of each join key."),
+        "description": (pl.String(), "What one is."),
+        **_CIRCUMSTANCES,
+    },
+    SERVICES: {
+        **_NUMBER,
+        "name": (pl.String(), "The feature service."),
+        "version": (pl.String(), "12 hexadecimal digits over its features."),
+        "features": (pl.List(pl.String()), "Its features in order, each view:feature."),
+        **_CIRCUMSTANCES,
+    },
+}
+"""Type and meaning of every column, by table."""
+
+
+def schema(table: str) -> pl.Schema:
+    """Columns and types of a table of the registry."""
+    return pl.Schema({name: kind for name, (kind, _) in COLUMNS[table].items()})
