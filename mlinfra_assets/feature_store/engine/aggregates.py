@@ -1,218 +1,237 @@
-"""Aggregates at many (entity, t, k): the compiled loops, and exact integers where those do not suffice."""
+"""The aggregates of a view at many questions: which reductions each rests on, and its value from them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from mlinfra_assets.feature_store.column_type import BOOLEAN, FLOAT64, INT64, ColumnType
-from mlinfra_assets.feature_store.engine import exact, kernels
-from mlinfra_assets.feature_store.engine.kernels import BEYOND, FOUND
-from mlinfra_assets.feature_store.engine.rows import VALUE, InputColumn, PreparedRows, Replacements
+from mlinfra_assets.feature_store.column_type import BOOLEAN, FLOAT64, INT64, TIMESTAMP, ColumnType
+from mlinfra_assets.feature_store.engine import exact, sums
+from mlinfra_assets.feature_store.engine.probes import Probes
+from mlinfra_assets.feature_store.engine.reductions import Arrays, Kind, Reducer, Reduction
+from mlinfra_assets.feature_store.engine.rows import VALUE, InputColumn, PreparedRows
 from mlinfra_assets.feature_store.engine.vector import Vector
 from mlinfra_assets.feature_store.errors import FeatureOverflowError
-from mlinfra_assets.feature_store.nodes import Aggregate, Node
+from mlinfra_assets.feature_store.nodes import Aggregate, Function, Node
 from mlinfra_assets.feature_store.view import FeatureView
 
-_NONE = np.zeros(0, np.int64)
-_FOLDS = {
-    "count": kernels.COUNT,
-    "sum": kernels.SUM,
-    "mean": kernels.SUM,
-    "min": kernels.MIN,
-    "max": kernels.MAX,
-    "first": kernels.FIRST,
-    "last": kernels.LAST,
-    "since_last": kernels.LAST,
+_LATEST = Reduction("last", None, None, None, None)
+_CHOSEN: dict[Function, Kind] = {
+    "min": "smallest",
+    "max": "largest",
+    "first": "first",
+    "last": "last",
+    "latest": "last",
+    "since_last": "last",
+    "quantile": "quantile",
+    "most_frequent": "most_frequent",
 }
-_Found = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Probes:
-    """Questions: which entity, at which time, as known when.
-
-    Attributes:
-        entity: int64[n], the number of the entity; -1 for one without rows.
-        t: int64[n], microseconds since 1970 UTC.
-        k: int64[n], microseconds since 1970 UTC.
-    """
-
-    entity: np.ndarray
-    t: np.ndarray
-    k: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.entity)
 
 
 class AggregateEvaluator:
-    """Evaluates the aggregates of one view at the same probes.
+    """Evaluates the aggregates of one view at the same questions.
 
     Args:
         view: The view.
         rows: Its rows.
         probes: The questions.
+        wanted: The aggregates that are asked for.
     """
 
-    def __init__(self, view: FeatureView, rows: PreparedRows, probes: Probes) -> None:
+    def __init__(self, view: FeatureView, rows: PreparedRows, probes: Probes, wanted: Sequence[Aggregate]) -> None:
         self._view, self._rows, self._probes = view, rows, probes
         self._places = {node: place for place, node in enumerate(view.inputs)}
-        self._edges: dict[tuple[int | None, int | None], np.ndarray] = {}
-        self._high = self._upper_bound(probes.t)
-        replaced = rows.replaced or Replacements(_NONE, _NONE, _NONE)
-        self._replaced = (replaced.offsets, replaced.event_time, replaced.known_at)
+        self._reducer = Reducer(view, rows, probes)
+        self._spread = {of: self._squares_fit(of) for of in {a.of for a in wanted if a.function in {"variance", "std"}}}
+        needed = [_LATEST, *(reduction for a in wanted for reduction in self._needs(a))]
+        self._found = self._reducer.reduce(needed)
 
     def latest(self) -> tuple[np.ndarray, np.ndarray]:
-        """Event time (int64[n], microseconds) of the latest row of each probe, and whether there is one (bool[n])."""
-        values, _, outcomes = self._fold("last", np.ones(len(self._rows), np.uint8), self._rows.event_time, None, None)
-        return values, outcomes == FOUND
+        """Event time (int64[n], microseconds) of the latest row of each question, and whether there is one (bool[n])."""
+        chosen = self._probes.as_asked(self._found[_LATEST][0])
+        return _at(self._rows.event_time, chosen), chosen >= 0
 
-    def evaluate(self, aggregate: Aggregate) -> Vector:
-        """The value of an aggregate at each probe.
+    def evaluate(self, aggregate: Aggregate, served: np.ndarray) -> Vector:
+        """The value of an aggregate at each question, in the order they were asked in.
+
+        Args:
+            aggregate: One of those asked for.
+            served: bool[n]: null elsewhere.
 
         Raises:
             FeatureOverflowError: A sum of integers does not fit in 64 bits.
         """
-        column = self._column(aggregate)
-        state = self._state(column, aggregate.where)
-        if aggregate.function == "count_distinct":
-            return self._distinct(column, state, aggregate)
-        if aggregate.function in {"sum", "mean"}:
-            return self._total(column, state, aggregate)
-        if column.type == FLOAT64:
-            ordered = _by_order(column.values.view(np.int64))
-            values, counts, outcomes = self._fold(aggregate.function, state, ordered, aggregate.window, aggregate.hop)
-            values = _by_order(values).view(np.float64)
-        else:
-            values, counts, outcomes = self._fold(
-                aggregate.function, state, column.values, aggregate.window, aggregate.hop
-            )
-        if aggregate.function == "count":
-            return Vector(INT64, counts, outcomes != kernels.NOT_FINITE).where(outcomes != kernels.NOT_FINITE)
-        found = outcomes == FOUND
-        if aggregate.function == "since_last":
-            age = np.where(found, self._probes.t - values, 0)
-            return Vector(FLOAT64, exact.to_double(age, 6), found)
-        return _vector(column.type, values, found, column.dictionary)
-
-    def _column(self, aggregate: Aggregate) -> InputColumn:
-        if aggregate.of is not None:
-            return self._rows.inputs[self._places[aggregate.of]]
-        return InputColumn(INT64, self._rows.event_time, np.ones(len(self._rows), np.uint8))
-
-    def _state(self, column: InputColumn, where: Node | None) -> np.ndarray:
-        if where is None:
-            return column.validity
-        condition = self._rows.inputs[self._places[where]]
-        return np.where((condition.validity == VALUE) & (condition.values != 0), column.validity, 0).astype(np.uint8)
-
-    def _total(self, column: InputColumn, state: np.ndarray, aggregate: Aggregate) -> Vector:
-        floats = column.type == FLOAT64
-        window = (aggregate.window, aggregate.hop)
-        found = (
-            self._sum_floats(state, column.values, *window)
-            if floats
-            else self._fold("sum", state, column.values, *window)
+        if aggregate.function == "last_n":
+            return self._list(aggregate).where(served)
+        order = self._probes.order
+        found = self._evaluate(aggregate, served if order is None else served[order])
+        return Vector(
+            found.type, self._probes.as_asked(found.values), self._probes.as_asked(found.valid), found.dictionary
         )
-        totals, counts, outcomes = found
-        means = aggregate.function == "mean"
-        scale = column.type.scale
-        if floats:
-            for p in np.flatnonzero(outcomes == BEYOND).tolist():
-                total = exact.sum_of_floats(self._values(p, state, column.values, aggregate))
-                totals[p] = np.nan if total is None else total
-            valid = (outcomes == FOUND) | (outcomes == BEYOND)
-            results = np.divide(totals, counts, out=np.zeros(len(totals)), where=valid) if means else totals
-            return Vector(FLOAT64, results, valid).finite()
-        valid = outcomes == FOUND
-        totals = np.where(valid, totals, 0)
+
+    def _evaluate(self, aggregate: Aggregate, served: np.ndarray) -> Vector:
+        function, column = aggregate.function, self._column(aggregate.of)
+        usable = self._finite(aggregate) & served
+        if function == "count":
+            return Vector(INT64, self._get("count", aggregate)[0], usable).where(usable)
+        if function == "count_distinct":
+            return Vector(INT64, self._get("distinct", aggregate)[0], usable).where(usable)
+        if function in {"sum", "mean"}:
+            total = self._float_total if column.type == FLOAT64 else self._exact_total
+            return total(aggregate, column, usable)
+        if function in {"variance", "std"}:
+            return self._variance(aggregate, column, usable)
+        if function == "mean_interval":
+            return self._mean_interval(aggregate, usable)
+        chosen = self._get(_CHOSEN[function], aggregate)[0]
+        valid = (chosen >= 0) & usable
+        if function == "since_last":
+            age = np.where(valid, self._probes.t - _at(self._rows.event_time, chosen), 0)
+            return Vector(FLOAT64, exact.to_double(age, 6), valid)
+        if function == "latest":
+            valid &= _at(column.validity, chosen) == VALUE
+        return _vector(column.type, _at(column.values, chosen), valid, column.dictionary)
+
+    def _needs(self, a: Aggregate) -> list[Reduction]:
+        function, floats = a.function, self._column(a.of).type == FLOAT64
+        kinds: list[Kind] = []
+        if function in {"count", "mean_interval"} or (function != "latest" and self._reducer.has_strange(a.of)):
+            kinds.append("count")
+        if function == "count_distinct":
+            kinds.append("distinct")
+        elif function in {"sum", "mean", "variance", "std"}:
+            kinds.append("floats" if floats else "integers")
+        if function in {"variance", "std"}:
+            kinds.append("squares" if self._spread[a.of] else "rows")
+        elif function == "last_n":
+            kinds.append("rows")
+        elif function == "mean_interval":
+            kinds += ["first", "last"]
+        elif function in _CHOSEN:
+            kinds.append(_CHOSEN[function])
+        return [_reduction(kind, a) for kind in kinds]
+
+    def _get(self, kind: Kind, aggregate: Aggregate) -> Arrays:
+        return self._found[_reduction(kind, aggregate)]
+
+    def _column(self, of: Node | None) -> InputColumn:
+        if of is not None:
+            return self._rows.inputs[self._places[of]]
+        return InputColumn(TIMESTAMP, self._rows.event_time, np.ones(len(self._rows), np.uint8))
+
+    def _finite(self, aggregate: Aggregate) -> np.ndarray:
+        """Where no value among the rows is NaN or infinite: bool[n]."""
+        if aggregate.function == "latest" or not self._reducer.has_strange(aggregate.of):
+            return np.ones(len(self._probes), np.bool_)
+        return self._get("count", aggregate)[1] == 0
+
+    def _float_total(self, aggregate: Aggregate, column: InputColumn, usable: np.ndarray) -> Vector:
+        counts, totals = self._get("floats", aggregate)
+        valid = usable & (counts > 0)
+        if aggregate.function == "mean":
+            totals = np.divide(totals, counts, out=np.zeros(len(totals)), where=valid)
+        return Vector(FLOAT64, totals, valid).where(valid).finite()
+
+    def _exact_total(self, aggregate: Aggregate, column: InputColumn, usable: np.ndarray) -> Vector:
+        counts, lows, highs = self._get("integers", aggregate)
+        scale, means = column.type.scale, aggregate.function == "mean"
+        valid = usable & (counts > 0)
+        fits = highs == lows.view(np.int64) >> 63
+        totals = np.where(valid & fits, lows.view(np.int64), 0)
         if means:
             results = exact.divide(totals, np.where(valid, counts, 1), -scale)
         else:
-            results = exact.to_double(totals, scale) if scale or column.type != INT64 else totals
-        for p in np.flatnonzero(outcomes == BEYOND).tolist():
-            total = sum(self._values(p, state, column.values, aggregate).tolist())
-            results[p] = self._beyond(total, int(counts[p]) if means else 1, column.type, aggregate)
-        return _vector(column.type if results.dtype == np.int64 else FLOAT64, results, valid | (outcomes == BEYOND))
+            results = exact.to_double(totals, scale) if column.type != INT64 else totals
+        for p in np.flatnonzero(valid & ~fits).tolist():
+            total = _whole(lows, highs, p)
+            if results.dtype == np.int64:
+                raise FeatureOverflowError(
+                    f"a sum of integers{self._of_whom(p)} is {total}, which does not fit in 64 bits: sum to_float()"
+                )
+            results[p] = exact.mean(total, int(counts[p]) if means else 1, scale)
+        return Vector(INT64 if results.dtype == np.int64 else FLOAT64, results, valid).where(valid)
 
-    def _beyond(self, total: int, count: int, kind: ColumnType, aggregate: Aggregate) -> float | int:
-        if aggregate.function == "mean" or kind != INT64:
-            return exact.mean(total, count, kind.scale)
-        if not exact.INT64_MIN <= total <= exact.INT64_MAX:
-            raise FeatureOverflowError(f"a sum of integers is {total}, which does not fit in 64 bits: sum to_float()")
-        return total
+    def _of_whom(self, p: int) -> str:
+        keys = self._rows.keys
+        return "" if keys is None else f" of {keys.row(int(self._probes.entity[p]), named=True)}"
 
-    def _distinct(self, column: InputColumn, state: np.ndarray, aggregate: Aggregate) -> Vector:
-        codes, different = _codes(column)
-        low = self._low(aggregate.window, aggregate.hop)
-        counts, outcomes = kernels.count_distinct(
-            self._rows.known_at,
-            state,
-            codes,
-            different,
-            *self._replaced,
-            low,
-            self._high,
-            self._probes.t,
-            self._probes.k,
-        )
-        return Vector(INT64, counts, outcomes == FOUND).where(outcomes == FOUND)
+    def _variance(self, aggregate: Aggregate, column: InputColumn, usable: np.ndarray) -> Vector:
+        if column.type == FLOAT64:
+            found = self._float_variance(aggregate, column, usable)
+        else:
+            found = self._exact_variance(aggregate, column, usable)
+        return Vector(FLOAT64, np.sqrt(found.values), found.valid) if aggregate.function == "std" else found
 
-    def _fold(
-        self, function: str, state: np.ndarray, values: np.ndarray, window: int | None, hop: int | None
-    ) -> _Found:
-        low = self._low(window, hop)
-        p = self._probes
-        known_at = self._rows.known_at
-        return kernels.fold(_FOLDS[function], known_at, state, values, *self._replaced, low, self._high, p.t, p.k)
+    def _float_variance(self, aggregate: Aggregate, column: InputColumn, usable: np.ndarray) -> Vector:
+        counts, totals = self._get("floats", aggregate)
+        rows, begins = self._get("rows", aggregate)
+        means = np.divide(totals, counts, out=np.zeros(len(totals)), where=counts > 0)
+        valid = usable & (counts > 1) & np.isfinite(means)
+        squares = sums.sum_squared_deviations(rows, begins, column.values, np.where(valid, means, 0.0))
+        results = np.divide(squares, counts - 1, out=np.zeros(len(squares)), where=valid)
+        return Vector(FLOAT64, results, valid).finite()
 
-    def _sum_floats(self, state: np.ndarray, values: np.ndarray, window: int | None, hop: int | None) -> _Found:
-        low = self._low(window, hop)
-        p = self._probes
-        return kernels.sum_floats(self._rows.known_at, state, values, *self._replaced, low, self._high, p.t, p.k)
+    def _exact_variance(self, aggregate: Aggregate, column: InputColumn, usable: np.ndarray) -> Vector:
+        counts, lows, highs = self._get("integers", aggregate)
+        valid = usable & (counts > 1)
+        if not self._spread[aggregate.of]:
+            rows, begins = self._get("rows", aggregate)
+            results = np.zeros(len(counts))
+            for p in np.flatnonzero(valid).tolist():
+                values = column.values[rows[begins[p] : begins[p + 1]]].tolist()
+                total, square = sum(values), sum(value * value for value in values)
+                results[p] = exact.variance(len(values), total, square, column.type.scale)
+            return Vector(FLOAT64, results, valid)
+        squares_low, squares_high = self._get("squares", aggregate)
+        totals, squares = lows.view(np.int64), squares_low.view(np.int64)
+        fit = (highs == totals >> 63) & (squares_high == 0) & (squares >= 0)
+        results, larger = exact.variances(counts, totals, squares, fit, column.type.scale)
+        for p in np.flatnonzero(valid & larger).tolist():
+            total, square = _whole(lows, highs, p), _whole(squares_low, squares_high, p)
+            results[p] = exact.variance(int(counts[p]), total, square, column.type.scale)
+        return Vector(FLOAT64, results, valid).where(valid)
 
-    def _values(self, p: int, state: np.ndarray, values: np.ndarray, aggregate: Aggregate) -> np.ndarray:
-        """The values that take part at one probe, without the compiled loops."""
-        t, k = self._probes.t[p], self._probes.k[p]
-        offsets, events, knowns = self._replaced
-        taken = []
-        for i in range(self._low(aggregate.window, aggregate.hop)[p], self._high[p]):
-            if state[i] != VALUE or self._rows.known_at[i] > k:
-                continue
-            later = slice(offsets[i], offsets[i + 1]) if len(offsets) else slice(0, 0)
-            if not ((events[later] <= t) & (knowns[later] <= k)).any():
-                taken.append(i)
-        return values[taken]
+    def _squares_fit(self, of: Node | None) -> bool:
+        """Whether no sum of squares can reach 2 ** 126."""
+        column = self._column(of)
+        if column.type == FLOAT64:
+            return False
+        largest = max(abs(int(column.values.max(initial=0))), abs(int(column.values.min(initial=0))))
+        most = int(np.diff(self._rows.starts).max(initial=0))
+        return largest * largest * most < 2**126
 
-    def _low(self, window: int | None, hop: int | None) -> np.ndarray:
-        known = self._edges.get((window, hop))
-        if known is None:
-            known = self._edges[window, hop] = self._first_row(window, hop)
-        return known
+    def _mean_interval(self, aggregate: Aggregate, usable: np.ndarray) -> Vector:
+        counts, _ = self._get("count", aggregate)
+        first, last = self._get("first", aggregate)[0], self._get("last", aggregate)[0]
+        valid = usable & (counts > 1)
+        spans = np.where(valid, _at(self._rows.event_time, last) - _at(self._rows.event_time, first), 0)
+        return Vector(FLOAT64, exact.divide(spans, np.where(valid, counts - 1, 1), -6), valid)
 
-    def _first_row(self, window: int | None, hop: int | None) -> np.ndarray:
-        if window is None:
-            return np.where(self._probes.entity < 0, 0, self._rows.starts[self._probes.entity])
-        edge = self._probes.t - window
-        return self._upper_bound(edge if hop is None else edge // hop * hop)
-
-    def _upper_bound(self, edge: np.ndarray) -> np.ndarray:
-        return kernels.upper_bound(self._rows.starts, self._rows.event_time, self._probes.entity, edge)
-
-
-def _codes(column: InputColumn) -> tuple[np.ndarray, int]:
-    """Equal values as equal numbers from 0 on, and how many numbers there are."""
-    if column.type.kind == "string":
-        return column.values, max(1, len(column.dictionary))
-    different, codes = np.unique(column.values, return_inverse=True)
-    return codes.astype(np.int64), len(different)
+    def _list(self, aggregate: Aggregate) -> Vector:
+        column = self._column(aggregate.of)
+        rows, begins = self._get("rows", aggregate)
+        valid = (np.diff(begins) > 0) & self._finite(aggregate)
+        kind = ColumnType("list", element=FLOAT64.kind if column.type.kind == "decimal" else column.type.kind)
+        flat = _vector(column.type, column.values[rows], np.ones(len(rows), np.bool_), column.dictionary)
+        return Vector.of_lists(kind, flat, begins, valid).gather(self._probes.as_asked(np.arange(len(valid))))
 
 
-def _by_order(bits: np.ndarray) -> np.ndarray:
-    """The bits of doubles as integers that compare alike, and back."""
-    return bits ^ ((bits >> 63) & np.int64(0x7FFF_FFFF_FFFF_FFFF))
+def _reduction(kind: Kind, a: Aggregate) -> Reduction:
+    of = None if a.function == "latest" else a.of
+    parameter = a.parameter if kind in {"quantile", "rows"} else None
+    return Reduction(kind, of, a.where, a.window, a.hop, parameter)
+
+
+def _at(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The values of the chosen rows; 0 where no row is chosen."""
+    if not len(values):
+        return np.zeros(len(chosen), values.dtype)
+    return np.where(chosen >= 0, values[chosen], np.zeros(1, values.dtype))
+
+
+def _whole(lows: np.ndarray, highs: np.ndarray, p: int) -> int:
+    return (int(highs[p]) << 64) + int(lows[p])
 
 
 def _vector(kind: ColumnType, values: np.ndarray, valid: np.ndarray, dictionary: tuple[str, ...] = ()) -> Vector:

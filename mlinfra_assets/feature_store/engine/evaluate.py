@@ -7,19 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from mlinfra_assets.feature_store.column_type import FLOAT64
-from mlinfra_assets.feature_store.engine.aggregates import AggregateEvaluator, Probes
+from mlinfra_assets.feature_store.engine.aggregates import AggregateEvaluator
+from mlinfra_assets.feature_store.engine.leaves import Leaves, LookUp, Question
 from mlinfra_assets.feature_store.engine.models import ScoreModels
+from mlinfra_assets.feature_store.engine.probes import HINDSIGHT, Probes
+from mlinfra_assets.feature_store.engine.related import looked_up
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
-from mlinfra_assets.feature_store.engine.trees import TreeEvaluator
 from mlinfra_assets.feature_store.engine.vector import Vector
 from mlinfra_assets.feature_store.errors import FeatureOverflowError, RetrievalError
-from mlinfra_assets.feature_store.nodes import Aggregate, Node, Score
+from mlinfra_assets.feature_store.nodes import Key, Lookup, walk
 from mlinfra_assets.feature_store.view import FeatureView
 
+__all__ = ["EXPIRED", "HINDSIGHT", "NOT_FOUND", "PRESENT", "Evaluated", "evaluate", "evaluate_at"]
+
 PRESENT, NOT_FOUND, EXPIRED = 0, 1, 2
-HINDSIGHT = np.iinfo(np.int64).max
-"""As known at the end of time: rows that came late count too."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def evaluate(
     t: np.ndarray,
     k: np.ndarray | None = None,
     models: ScoreModels | None = None,
+    request: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The features of entities at times.
 
@@ -54,15 +56,17 @@ def evaluate(
         t: int64[n], microseconds since 1970 UTC.
         k: int64[n], microseconds since 1970 UTC: only rows known by then count. None: k = t. `HINDSIGHT`: all.
         models: Whoever scores, for a view that has scores among its features.
+        request: One row a question: the values that the view wants with it (`view.request_schema`).
 
     Returns:
         One row a question, one column a feature, in the view's order.
 
     Raises:
         FeatureOverflowError: An exact result does not fit in 64 bits; the message names the feature.
-        RetrievalError: The view has scores, and there is nobody to score.
+        RetrievalError: The view has scores and there is nobody to score, or a requested value is missing.
     """
-    return evaluate_at(view, prepared, prepared.index_of(entities), t, k, models).features
+    index = prepared.index_of(entities)
+    return evaluate_at(view, prepared, index, t, k, models, keys=entities, request=request).features
 
 
 def evaluate_at(
@@ -72,8 +76,14 @@ def evaluate_at(
     t: np.ndarray,
     k: np.ndarray | None = None,
     models: ScoreModels | None = None,
+    *,
+    keys: pl.DataFrame | None = None,
+    request: pl.DataFrame | None = None,
 ) -> Evaluated:
-    """As `evaluate`, for entities by number (int64[n], -1 for one without rows), with what was found of each."""
+    """As `evaluate`, for entities by number (int64[n], -1 for one without rows), with what was found of each.
+
+    Their join keys are those of the rows, unless `keys` has them.
+    """
     t = np.ascontiguousarray(t, np.int64)
     k = t if k is None else np.ascontiguousarray(k, np.int64)
     index = np.ascontiguousarray(index, np.int64)
@@ -81,48 +91,60 @@ def evaluate_at(
         raise RetrievalError(
             f"{len(index)} entities, {len(t)} times and {len(k)} known-at times: give one of each a row"
         )
-    probes = Probes(index, t, k)
-    aggregates = AggregateEvaluator(view, prepared, probes)
+    aggregates = AggregateEvaluator(view, prepared, Probes.of(index, t, k, prepared.entities), view.aggregates)
     latest, found = aggregates.latest()
     status = np.where(found, PRESENT, NOT_FOUND).astype(np.uint8)
     served = np.ones(len(t), np.bool_)
     if view.ttl is not None:
         status[found & (latest < t - view.ttl)] = EXPIRED
         served = status == PRESENT
-        # What is not served is not looked at either: it is asked of an entity without rows.
-        aggregates = AggregateEvaluator(view, prepared, Probes(np.where(served, index, -1), t, k))
-    return Evaluated(_features(view, aggregates, k, served, models), status, np.where(found, latest, 0))
+    question = Question(_keys(view, prepared, index, keys), t, k, request, models)
+    features = _features(
+        view, Leaves(view, aggregates, question, served, _other_views(view, prepared, question)), served
+    )
+    return Evaluated(features, status, np.where(found, latest, 0))
 
 
-def _features(
-    view: FeatureView, aggregates: AggregateEvaluator, k: np.ndarray, served: np.ndarray, models: ScoreModels | None
-) -> pl.DataFrame:
-    def leaf(node: Node) -> Vector:
-        if isinstance(node, Aggregate):
-            return aggregates.evaluate(node)
-        if isinstance(node, Score):
-            return _score(node, [tree.evaluate(arg) for _, arg in node.inputs], k, served, models)
-        raise TypeError(f"not a feature expression: {node}")
-
-    tree = TreeEvaluator(len(k), leaf, finite=True)
+def _features(view: FeatureView, leaves: Leaves, served: np.ndarray) -> pl.DataFrame:
     columns = []
     for feature in view.features:
         try:
-            columns.append(tree.evaluate(feature.node).where(served).to_polars(feature.name))
+            columns.append(leaves.tree.evaluate(feature.node).where(served).to_polars(feature.name))
         except FeatureOverflowError as error:
             raise FeatureOverflowError(f"feature {view.name}:{feature.name}: {error}") from error
     return pl.DataFrame(columns)
 
 
-def _score(node: Score, inputs: list[Vector], k: np.ndarray, served: np.ndarray, models: ScoreModels | None) -> Vector:
-    if models is None:
-        raise RetrievalError(
-            f"model {node.model} scores a feature of this view: pass the models that were in production"
-        )
-    columns = [vector.to(FLOAT64) for vector in inputs]
-    matrix = np.full((int(served.sum()), len(columns)), np.nan)
-    for j, column in enumerate(columns):
-        matrix[:, j] = np.where(column.valid, column.values, np.nan)[served]
-    scores = np.zeros(len(k), np.float64)
-    scores[served] = models.score(node.model, k[served], matrix)
-    return Vector(FLOAT64, scores, served).finite()
+def _keys(
+    view: FeatureView, prepared: PreparedRows, index: np.ndarray, keys: pl.DataFrame | None
+) -> pl.DataFrame | None:
+    if keys is not None or prepared.keys is None:
+        return keys
+    if not any(isinstance(node, Key) for feature in view.features for node in walk(feature.node)):
+        return None
+    numbers = pl.Series(index).replace(-1, None)
+    return prepared.keys.select(pl.all().gather(numbers)) if prepared.entities else prepared.keys.clear(len(index))
+
+
+def _other_views(view: FeatureView, prepared: PreparedRows, question: Question) -> LookUp:
+    answered: dict[tuple, Evaluated] = {}
+
+    def look_up(node: Lookup, keys: pl.DataFrame) -> Vector:
+        other = looked_up(view, node.view)
+        rows = prepared.uses[node.view]
+        if (node.view, node.keys) not in answered:
+            answered[node.view, node.keys] = evaluate_at(
+                other,
+                rows,
+                rows.index_of(keys),
+                question.t,
+                question.k,
+                question.models,
+                keys=keys,
+                request=question.request,
+            )
+        found = answered[node.view, node.keys]
+        values = Vector.from_polars(found.features.get_column(node.feature), other.schema[node.feature])
+        return values.where(found.status != NOT_FOUND)
+
+    return look_up

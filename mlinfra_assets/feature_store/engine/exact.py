@@ -87,16 +87,29 @@ def mean(total: int, count: int, scale: int) -> float:
     return total / (count * 10**scale)
 
 
-def sum_of_floats(values: np.ndarray) -> float | None:
-    """The correctly rounded sum of finite doubles of any size; None if it is beyond the largest double."""
-    total = 0
-    for value in values.tolist():
-        numerator, denominator = value.as_integer_ratio()
-        total += numerator * (2**1074 // denominator)
-    try:
-        return total / 2**1074
-    except OverflowError:
-        return None
+def variance(count: int, total: int, squares: int, scale: int) -> float:
+    """The correctly rounded sample variance of `count` numbers, two or more, of this sum and sum of squares."""
+    return (count * squares - total * total) / (count * (count - 1) * 100**scale)
+
+
+def variances(
+    counts: np.ndarray, total: np.ndarray, squares: np.ndarray, fit: np.ndarray, scale: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `variance`, for many at once: the results, and for which (bool[n]) it takes larger integers than doubles hold.
+
+    Args:
+        counts: int64[n].
+        total: int64[n], the sums.
+        squares: int64[n], the sums of squares.
+        fit: bool[n], whether the two sums are the whole sums.
+        scale: Digits after the point of the numbers.
+    """
+    number = counts.astype(np.float64)
+    left, right = number * squares, np.square(total.astype(np.float64))
+    below = number * (number - 1) * 100.0**scale
+    small = fit & (left < EXACT_DOUBLE) & (right < EXACT_DOUBLE) & (below < EXACT_DOUBLE)
+    found = np.divide(left - right, below, out=np.zeros(len(counts)), where=small & (counts > 1))
+    return found, ~small
 
 
 def _within(values: np.ndarray, limit: int) -> np.ndarray:

@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 
 from mlinfra_assets import names
 from mlinfra_assets.feature_store.column_type import FLOAT64
-from mlinfra_assets.feature_store.dataset import COORDINATES
-from mlinfra_assets.feature_store.engine.replacements import ARRIVAL, find_replacements, take
+from mlinfra_assets.feature_store.engine.arrange import arrange
+from mlinfra_assets.feature_store.engine.entities import EntityIndex
+from mlinfra_assets.feature_store.engine.gather import PLACE, Gatherer
+from mlinfra_assets.feature_store.engine.replacements import find_replacements, take
 from mlinfra_assets.feature_store.engine.rows import (
     NOT_FINITE,
     InputColumn,
     PreparedRows,
     PrepareReport,
-    polars_type,
+    Replacements,
+    dtypes,
 )
-from mlinfra_assets.feature_store.engine.trees import TreeEvaluator
-from mlinfra_assets.feature_store.engine.vector import Vector
-from mlinfra_assets.feature_store.errors import FeatureOverflowError, RetrievalError
-from mlinfra_assets.feature_store.nodes import Column, Node
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.positions import Positions
-
-_PLACE = (names.PARTITION, names.OFFSET, names.ROW)
 
 
 def prepare(
     view: FeatureView,
-    rows: pl.DataFrame,
+    rows: pl.DataFrame | Iterable[pl.DataFrame],
     covered: Positions | None = None,
     only: pl.DataFrame | None = None,
 ) -> PreparedRows:
     """Sort a dataset's rows by entity and time, and evaluate the view's row expressions on them.
 
+    Of a dataset without a primary key each frame is let go of before the next one is asked for.
+
     Args:
         view: The view.
-        rows: The dataset, with `view.columns` at least; in any order.
+        rows: The dataset, as one frame or several, each with `view.columns` at least; in any order.
         covered: Leave out rows past this watermark. None: all rows count.
         only: Join keys of the entities that are of interest. None: all.
 
@@ -44,99 +45,96 @@ def prepare(
         RetrievalError: A column is missing, of another type than the dataset declares, or a coordinate is null.
         FeatureOverflowError: A row expression does not fit in 64 bits.
     """
+    wanted = None if only is None else EntityIndex.of(only.select(view.join_keys))
+    gatherer = Gatherer(view, covered, wanted)
+    frames = [rows] if isinstance(rows, pl.DataFrame) else rows
+    replaced = None
+    repeated = 0
+    if view.dataset.primary_key:
+        replaced, repeated = _add_changes(view, gatherer, frames)
+    else:
+        for frame in frames:
+            gatherer.add(gatherer.covered(frame))
+    return _arranged(view, gatherer, wanted, replaced, repeated)
+
+
+def _add_changes(
+    view: FeatureView, gatherer: Gatherer, frames: Iterable[pl.DataFrame]
+) -> tuple[Replacements | None, int]:
+    """Rows of which a later one takes the place of an earlier one: all have to be there to see which."""
+    covered = [gatherer.covered(frame) for frame in frames]
+    if not covered:
+        return None, 0
+    rows = pl.concat(covered)
     given = rows.height
-    rows = _checked(view, rows)
-    if covered is not None:
-        rows = rows.filter(_is_covered(covered))
-    kept = rows.height
-    rows = rows.sort(names.KNOWN_AT, names.RELEASE, nulls_last=False).unique(_PLACE, keep="first", maintain_order=True)
-    single = rows.height
-    replaced = find_replacements(rows, view.dataset.primary_key) if view.dataset.primary_key else None
-    rows = rows.with_row_index("_index")
-    keyed = rows.drop_nulls(list(view.join_keys))
-    without_key = rows.height - keyed.height
-    if only is not None:
-        keyed = keyed.join(only.select(view.join_keys).unique(), on=list(view.join_keys), how="semi")
-    keyed = keyed.sort(*view.join_keys, names.EVENT_TIME, *ARRIVAL)
-    keys, starts = _entities(view, keyed)
-    inputs = _inputs(view, keyed)
+    rows = rows.sort(names.KNOWN_AT, names.RELEASE, nulls_last=False).unique(PLACE, keep="first", maintain_order=True)
+    repeated = given - rows.height
+    replaced = find_replacements(rows, view.dataset.primary_key)
+    if getattr(view.dataset, "deletes", ""):
+        deleted = rows.get_column(view.dataset.deletes).fill_null(value=False)
+        replaced = take(replaced, np.flatnonzero(~deleted.to_numpy()))
+        rows = rows.filter(~deleted)
+    chosen = gatherer.add(rows)
+    return replaced if chosen is None else take(replaced, chosen), repeated
+
+
+def _arranged(
+    view: FeatureView,
+    gatherer: Gatherer,
+    wanted: EntityIndex | None,
+    replaced: Replacements | None,
+    repeated: int,
+) -> PreparedRows:
+    found = gatherer.found
+    if wanted is None:
+        keys = pl.concat(found.keys) if found.keys else pl.DataFrame(schema=dtypes(view.key_schema))
+        found.keys.clear()
+        wanted = EntityIndex.of(keys)
+        entity = wanted.numbers(keys).astype(np.int32)
+        del keys
+    else:
+        entity = np.concatenate([np.zeros(0, np.int32), *found.numbers])
+        found.numbers.clear()
+    at = found.coordinates()
+    order, starts = arrange(entity, wanted.keys.height, at)
+    repeated += len(entity) - len(order)
+    del entity
+    event_time, known_at = at.event_time[order], at.known_at[order]
+    del at
+    inputs = tuple(_ordered(found.input(view, j), order) for j in range(len(view.inputs)))
     strange = [column.validity == NOT_FINITE for column in inputs if column.type == FLOAT64]
+    keys, starts = _with_rows(wanted.keys, starts)
     return PreparedRows(
         starts=starts,
-        event_time=_micros(keyed, names.EVENT_TIME),
-        known_at=_micros(keyed, names.KNOWN_AT),
+        event_time=event_time,
+        known_at=known_at,
         inputs=inputs,
-        replaced=None if replaced is None else take(replaced, keyed.get_column("_index").to_numpy().astype(np.int64)),
+        replaced=_replacements(view, replaced, order),
         keys=keys,
         report=PrepareReport(
-            rows=given,
-            not_covered=given - kept,
-            repeated=kept - single,
-            without_key=without_key,
+            rows=gatherer.given,
+            not_covered=gatherer.not_covered,
+            repeated=repeated,
+            without_key=gatherer.without_key,
             not_finite=int(np.logical_or.reduce(strange).sum()) if strange else 0,
         ),
     )
 
 
-def _checked(view: FeatureView, rows: pl.DataFrame) -> pl.DataFrame:
-    missing = [column for column in view.columns if column not in rows.columns]
-    if missing:
-        raise RetrievalError(
-            f"view {view.name}: dataset {view.dataset.name} came without {', '.join(missing)}; it has "
-            f"{', '.join(rows.columns)}"
-        )
-    required = (names.EVENT_TIME, names.KNOWN_AT, *_PLACE)
-    nulls = [column for column in required if rows.get_column(column).null_count()]
-    if nulls:
-        raise RetrievalError(f"view {view.name}: dataset {view.dataset.name} has nulls in {', '.join(nulls)}")
-    types = {column: view.dataset.type_of(column) for column in (*view.join_keys, *view.dataset.primary_key, *required)}
-    for column, kind in types.items():
-        Vector.from_polars(rows.get_column(column).head(0), kind)
-    rows = rows.select(view.columns)
-    plain = [pl.col(c).cast(polars_type(kind)) for c, kind in types.items() if kind.kind in {"int64", "string"}]
-    return rows.with_columns(plain)
+def _ordered(column: InputColumn, order: np.ndarray) -> InputColumn:
+    ordered = InputColumn(column.type, column.values[order], column.validity[order], column.dictionary)
+    return ordered.cut(0, len(order)) if column.type.kind == "string" else ordered
 
 
-def _is_covered(covered: Positions) -> pl.Expr:
-    upto = pl.lit(-1, pl.Int64)
-    for partition, offset in covered.offsets.items():
-        upto = pl.when(pl.col(names.PARTITION) == partition).then(pl.lit(offset, pl.Int64)).otherwise(upto)
-    return (pl.col(names.OFFSET) <= upto) & (pl.col(names.RELEASE).fill_null(0) <= covered.releases)
+def _replacements(view: FeatureView, replaced: Replacements | None, order: np.ndarray) -> Replacements | None:
+    if not view.dataset.primary_key:
+        return None
+    return Replacements.join([]) if replaced is None else take(replaced, order)
 
 
-def _entities(view: FeatureView, rows: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:
-    keys = rows.select(view.join_keys)
-    if keys.is_empty():
-        return keys, np.zeros(1, np.int64)
-    first = keys.select(pl.struct(pl.all()).rle_id().diff().fill_null(1) != 0).to_series().to_numpy()
-    begins = np.flatnonzero(first)
-    return keys[begins], np.append(begins, keys.height).astype(np.int64)
-
-
-def _micros(rows: pl.DataFrame, column: str) -> np.ndarray:
-    return rows.get_column(column).to_physical().to_numpy()
-
-
-def _inputs(view: FeatureView, rows: pl.DataFrame) -> tuple[InputColumn, ...]:
-    def leaf(node: Node) -> Vector:
-        if not isinstance(node, Column):
-            raise TypeError(f"not a row expression: {node}")
-        kind = COORDINATES.get(node.name) or view.dataset.type_of(node.name)
-        return Vector.from_polars(rows.get_column(node.name), kind)
-
-    evaluator = TreeEvaluator(rows.height, leaf, finite=False)
-    try:
-        return tuple(_stored(evaluator.evaluate(node)) for node in view.inputs)
-    except FeatureOverflowError as error:
-        raise FeatureOverflowError(f"view {view.name}, in a row of {view.dataset.name}: {error}") from error
-
-
-def _stored(vector: Vector) -> InputColumn:
-    validity = vector.valid.astype(np.uint8)
-    if vector.type == FLOAT64:
-        finite = np.isfinite(vector.values)
-        validity[vector.valid & ~finite] = NOT_FINITE
-        # Adding zero turns a negative zero into zero and changes nothing else.
-        return InputColumn(vector.type, np.where(vector.valid, vector.values, 0.0) + 0.0, validity)
-    values = np.where(vector.valid, vector.values, 0).astype(np.int64)
-    return InputColumn(vector.type, values, validity, vector.dictionary).cut(0, len(values))
+def _with_rows(keys: pl.DataFrame, starts: np.ndarray) -> tuple[pl.DataFrame, np.ndarray]:
+    """The entities that have rows."""
+    there = np.diff(starts) > 0
+    if there.all():
+        return keys, starts
+    return keys.filter(pl.Series(there)), np.append(starts[:-1][there], starts[-1]).astype(np.int64)

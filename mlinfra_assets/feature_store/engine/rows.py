@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
 from mlinfra_assets.feature_store.column_type import ColumnType
+from mlinfra_assets.feature_store.engine.entities import EntityIndex
 from mlinfra_assets.feature_store.errors import RetrievalError
 from mlinfra_assets.feature_store.inference import row_type
 from mlinfra_assets.feature_store.view import FeatureView
@@ -145,6 +147,7 @@ class PreparedRows:
         replaced: For a dataset with a primary key, else None.
         keys: The join keys of each entity, in order: distinct, sorted. None if made by `from_entities` without keys.
         report: What became of the rows that were given.
+        uses: The rows of the other views whose features are looked up, by name.
     """
 
     starts: np.ndarray
@@ -154,6 +157,7 @@ class PreparedRows:
     replaced: Replacements | None = None
     keys: pl.DataFrame | None = None
     report: PrepareReport = field(default_factory=PrepareReport)
+    uses: Mapping[str, PreparedRows] = field(default_factory=dict)
 
     @property
     def entities(self) -> int:
@@ -199,14 +203,13 @@ class PreparedRows:
         Args:
             entities: Has the join keys as columns, of the keys' types.
         """
-        if self.keys is None:
+        if self._index is None:
             raise RetrievalError("these rows were put together without keys: ask for entities by number")
-        if self.keys.is_empty() or entities.is_empty():
-            return np.full(entities.height, -1, np.int64)
-        names = self.keys.columns
-        places = self.keys.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_index"))
-        found = entities.select(names).join(places, on=names, how="left", maintain_order="left")
-        return found.get_column("_index").fill_null(-1).to_numpy()
+        return self._index.numbers(entities)
+
+    @cached_property
+    def _index(self) -> EntityIndex | None:
+        return None if self.keys is None else EntityIndex(self.keys)
 
 
 def input_types(view: FeatureView) -> tuple[ColumnType, ...]:
@@ -228,6 +231,8 @@ def polars_type(kind: ColumnType) -> pl.DataType:
     """The Polars type of a column type. Decimals have 18 digits."""
     if kind.kind == "decimal":
         return pl.Decimal(18, kind.scale)
+    if kind.element is not None:
+        return pl.List(polars_type(ColumnType(kind.element)))
     simple: dict[str, pl.DataType] = {
         "int64": pl.Int64(),
         "float64": pl.Float64(),

@@ -6,6 +6,7 @@ import numpy as np
 
 from mlinfra_assets.feature_store.engine.compiled import compiled
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
+from mlinfra_assets.feature_store.engine.timeline import Timeline
 
 _NONE = np.zeros(0, np.int64)
 
@@ -22,14 +23,13 @@ def served_pairs(rows: PreparedRows, times: np.ndarray, ttl: int | None) -> tupl
         Numbers of the entities, int64, ascending at each time; and int64[m + 1]: those of times[d] are at
         begins[d] to begins[d + 1] (exclusive).
     """
-    replaced = rows.replaced
-    chains = (_NONE, _NONE, _NONE) if replaced is None else (replaced.offsets, replaced.event_time, replaced.known_at)
+    timeline = Timeline.as_of(rows)
     limit = -1 if ttl is None else ttl
     begins = np.zeros(len(times) + 1, np.int64)
-    counts = _serve(rows.starts, rows.event_time, rows.known_at, *chains, times, limit, _NONE, _NONE)
+    counts = _serve(rows.starts, rows.event_time, timeline.enter, timeline.leave, times, limit, _NONE, _NONE)
     np.cumsum(counts, out=begins[1:])
     entities = np.zeros(begins[-1], np.int64)
-    _serve(rows.starts, rows.event_time, rows.known_at, *chains, times, limit, begins[:-1], entities)
+    _serve(rows.starts, rows.event_time, timeline.enter, timeline.leave, times, limit, begins[:-1], entities)
     return entities, begins
 
 
@@ -37,10 +37,8 @@ def served_pairs(rows: PreparedRows, times: np.ndarray, ttl: int | None) -> tupl
 def _serve(
     starts: np.ndarray,
     event_time: np.ndarray,
-    known_at: np.ndarray,
-    replaced: np.ndarray,
-    replaced_event: np.ndarray,
-    replaced_known: np.ndarray,
+    enter: np.ndarray,
+    leave: np.ndarray,
     times: np.ndarray,
     ttl: int,
     place: np.ndarray,
@@ -48,30 +46,28 @@ def _serve(
 ) -> np.ndarray:
     """Number of entities served at each time; writes them from `place` on if there is room for them.
 
-    A row makes its entity served from when it has happened and is known, until it is older than the TTL or replaced:
-    the latest row of all is never older than it.
+    A row makes its entity served from when it counts until it is older than the TTL or replaced: the latest row of all
+    is never older than it.
     """
     counts = np.zeros(len(times), np.int64)
-    marked = np.full(len(times), -1, np.int64)
+    changes = np.zeros(len(times) + 1, np.int64)
     for entity in range(len(starts) - 1):
+        changes[:] = 0
         for i in range(starts[entity], starts[entity + 1]):
-            begin = max(event_time[i], known_at[i])
-            d = np.searchsorted(times, begin)
-            while d < len(times):
-                if ttl >= 0 and times[d] - event_time[i] > ttl:
-                    break
-                gone = False
-                if len(replaced) > 0:
-                    for j in range(replaced[i], replaced[i + 1]):
-                        if replaced_event[j] <= times[d] and replaced_known[j] <= times[d]:
-                            gone = True
-                            break
-                if gone:
-                    break
-                if marked[d] != entity:
-                    marked[d] = entity
-                    if len(entities) > 0:
-                        entities[place[d] + counts[d]] = entity
-                    counts[d] += 1
-                d += 1
+            begin = np.searchsorted(times, enter[i])
+            end = len(times)
+            if ttl >= 0:
+                end = np.searchsorted(times, event_time[i] + ttl, side="right")
+            if len(leave) > 0:
+                end = min(end, np.searchsorted(times, leave[i]))
+            if begin < end:
+                changes[begin] += 1
+                changes[end] -= 1
+        serving = 0
+        for d in range(len(times)):
+            serving += changes[d]
+            if serving > 0:
+                if len(entities) > 0:
+                    entities[place[d] + counts[d]] = entity
+                counts[d] += 1
     return counts

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from mlinfra_assets.feature_store.column_type import BOOLEAN, FLOAT64, ColumnType
 from mlinfra_assets.feature_store.engine import exact
@@ -24,15 +25,17 @@ class Vector:
     Attributes:
         type: Their type.
         values: float64[n] or, for a boolean, bool[n]; int64[n] for every other type, stored as in `InputColumn`.
-            0 where null.
+            0 where null. For a list its place in `items`.
         valid: bool[n].
         dictionary: The strings that `values` number, sorted by code point. Empty for other types.
+        items: The lists that `values` number. None for other types.
     """
 
     type: ColumnType
     values: np.ndarray
     valid: np.ndarray
     dictionary: tuple[str, ...] = ()
+    items: pl.Series | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -40,7 +43,8 @@ class Vector:
     def where(self, keep: np.ndarray) -> Vector:
         """The same with null where `keep` (bool[n]) is false."""
         valid = self.valid & keep
-        return Vector(self.type, np.where(valid, self.values, np.zeros(1, self.values.dtype)), valid, self.dictionary)
+        values = np.where(valid, self.values, np.zeros(1, self.values.dtype))
+        return Vector(self.type, values, valid, self.dictionary, self.items)
 
     def finite(self) -> Vector:
         """The same with null where a float is NaN or infinite."""
@@ -67,6 +71,8 @@ class Vector:
         if self.type.kind == "string":
             texts = pl.Series(self.dictionary, dtype=pl.String)
             return texts.gather(self._nullable("places").cast(pl.UInt32)).alias(name)
+        if self.items is not None:
+            return self.items.gather(self._nullable("places").cast(pl.UInt32)).alias(name)
         return self._nullable(name).cast(polars_type(self.type))
 
     def _nullable(self, name: str) -> pl.Series:
@@ -81,6 +87,17 @@ class Vector:
             return cls(literal.type, np.zeros(count, np.int64), valid, (literal.value,))
         dtype = {"float64": np.float64, "boolean": np.bool_}.get(literal.type.kind, np.int64)
         return cls(literal.type, np.full(count, literal.value, dtype), valid)
+
+    def gather(self, places: np.ndarray) -> Vector:
+        """The values at some places (int64[m])."""
+        return Vector(self.type, self.values[places], self.valid[places], self.dictionary, self.items)
+
+    @classmethod
+    def of_lists(cls, kind: ColumnType, flat: Vector, begins: np.ndarray, valid: np.ndarray) -> Vector:
+        """Lists of values that follow each other in `flat`; list i begins at begins[i] and ends at begins[i + 1]."""
+        values = flat.to_polars("items").to_arrow(compat_level=pl.CompatLevel.oldest())
+        lists = pl.Series("items", pa.LargeListArray.from_arrays(pa.array(begins), values))
+        return cls(kind, np.arange(len(valid)), valid, items=lists.cast(polars_type(kind))).where(valid)
 
     @classmethod
     def from_polars(cls, series: pl.Series, kind: ColumnType) -> Vector:
@@ -98,6 +115,7 @@ class Vector:
             "boolean": found == pl.Boolean,
             "timestamp": found == pl.Datetime("us", "UTC"),
             "date": found == pl.Date,
+            "list": found == polars_type(kind),
         }[kind.kind]
         if not fits and found != pl.Null:
             raise RetrievalError(f"column {series.name!r} is a {found}, and the dataset declares it as {kind}")
@@ -105,6 +123,8 @@ class Vector:
         valid = series.is_not_null().to_numpy()
         if kind.kind == "string":
             return cls._from_strings(series.cast(pl.String), valid)
+        if kind.kind == "list":
+            return cls(kind, np.arange(len(valid)), valid, items=series).where(valid)
         if kind.kind == "boolean":
             return cls(kind, series.fill_null(value=False).to_numpy(), valid)
         if kind.kind == "float64":

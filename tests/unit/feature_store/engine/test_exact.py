@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from mlinfra_assets.feature_store.engine import exact, kernels
+from mlinfra_assets.feature_store.engine import exact
 from mlinfra_assets.feature_store.errors import FeatureOverflowError
 
 int64 = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-(10**6), 10**6))
@@ -43,25 +42,17 @@ def test_a_decimal_becomes_the_nearest_double(a, scale):
     assert exact.to_double(one(a), scale).tolist() == [float(Fraction(a, 10**scale))]
 
 
-finite = st.floats(allow_nan=False, allow_infinity=False)
-hard = st.sampled_from([1e16, -1e16, 1.0, 2.0**-53, -(2.0**-53), 2.0**-106, 5e-324, 1e308, -1e308, 0.1, 1.7e308])
+@given(st.lists(st.integers(-(2**62), 2**62), min_size=2, max_size=20), st.integers(0, 6))
+def test_a_variance_is_rounded_once(values, scale):
+    numbers = [Fraction(value, 10**scale) for value in values]
+    mean = sum(numbers) / len(numbers)
+    expected = float(sum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1))
+    total, squares = sum(values), sum(value * value for value in values)
+    assert exact.variance(len(values), total, squares, scale) == expected
 
 
-@given(st.lists(st.one_of(finite, hard), max_size=30))
-@settings(deadline=None)
-def test_a_sum_of_doubles_is_rounded_once(values):
-    try:
-        expected = float(sum(map(Fraction, values), Fraction(0)))
-    except OverflowError:
-        expected = None
-    assert exact.sum_of_floats(np.array(values, np.float64)) == expected
-    nothing, one_probe = np.zeros(0, np.int64), np.zeros(1, np.int64)
-    known, state, high = np.zeros(len(values), np.int64), np.ones(len(values), np.uint8), np.array([len(values)])
-    sums, counts, outcomes = kernels.sum_floats(
-        known, state, np.array(values, np.float64), nothing, nothing, nothing, one_probe, high, one_probe, one_probe
-    )
-    assert counts[0] == len(values)
-    if outcomes[0] == kernels.FOUND:
-        assert (sums[0], math.copysign(1, sums[0])) == (expected, math.copysign(1, expected or 0.0))
-    else:
-        assert outcomes[0] == kernels.NOTHING if not values else max(map(abs, values)) >= 2.0**1000
+@given(st.lists(st.integers(-(10**4), 10**4), min_size=2, max_size=20), st.integers(0, 3))
+def test_many_variances_are_those_of_each(values, scale):
+    total, squares = sum(values), sum(value * value for value in values)
+    found, larger = exact.variances(one(len(values)), one(total), one(squares), one(True), scale)
+    assert larger[0] or found[0] == exact.variance(len(values), total, squares, scale)

@@ -40,7 +40,7 @@ def values_of(view, rows: list[dict], key=(1,), at: int = 1000) -> dict:
 
 
 def test_rows_left_out_are_counted():
-    rows = [row(0), row(1, a=None), row(1, a=None), row(2, f=math.inf), row(3, f=math.nan), row(9)]
+    rows = [row(0), row(1, a=None), row(2, f=math.inf), row(2, f=math.inf), row(3, f=math.nan), row(9)]
     view = make(lambda o: {"x": o["f"].sum()})
     prepared = prepare(view, to_frame(rows), covered=Positions({0: 5}))
     report = prepared.report

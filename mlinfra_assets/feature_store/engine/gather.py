@@ -1,0 +1,192 @@
+"""The rows of a dataset as they come, one frame after the other, cut down to what a view is evaluated from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from mlinfra_assets import names
+from mlinfra_assets.feature_store.column_type import FLOAT64
+from mlinfra_assets.feature_store.dataset import COORDINATES
+from mlinfra_assets.feature_store.engine.arrange import Coordinates
+from mlinfra_assets.feature_store.engine.entities import EntityIndex
+from mlinfra_assets.feature_store.engine.rows import NOT_FINITE, InputColumn, input_types, polars_type
+from mlinfra_assets.feature_store.engine.trees import TreeEvaluator
+from mlinfra_assets.feature_store.engine.vector import Vector
+from mlinfra_assets.feature_store.errors import FeatureOverflowError, RetrievalError
+from mlinfra_assets.feature_store.nodes import Column, Node
+from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.positions import Positions
+
+PLACE = (names.PARTITION, names.OFFSET, names.ROW)
+
+
+@dataclass
+class Gathered:
+    """What has been gathered.
+
+    Attributes:
+        keys: The join keys of the rows, a frame for each that came; only if all entities are of interest.
+        numbers: The numbers of the rows' entities, int32 arrays; only if some are of interest.
+        times: Event time and known-at time of the rows, int64 arrays.
+        places: Partition, offset and row.
+        inputs: The view's row expressions.
+    """
+
+    keys: list[pl.DataFrame] = field(default_factory=list)
+    numbers: list[np.ndarray] = field(default_factory=list)
+    times: tuple[list[np.ndarray], list[np.ndarray]] = field(default_factory=lambda: ([], []))
+    places: tuple[list[np.ndarray], ...] = field(default_factory=lambda: ([], [], []))
+    inputs: list[tuple[InputColumn, ...]] = field(default_factory=list)
+
+    def coordinates(self) -> Coordinates:
+        """Where all rows stand."""
+        event_time, known_at = (_joined(parts, np.int64) for parts in self.times)
+        partition, offset, row = (_joined(parts, np.int8) for parts in self.places)
+        return Coordinates(event_time, known_at, (partition, offset, row))
+
+    def input(self, view: FeatureView, j: int) -> InputColumn:
+        """One row expression of all rows; what was gathered of it is let go of."""
+        parts = [columns[j] for columns in self.inputs]
+        self.inputs = [(*columns[:j], _EMPTY, *columns[j + 1 :]) for columns in self.inputs]
+        return InputColumn.join(input_types(view)[j], parts)
+
+
+_EMPTY = InputColumn(FLOAT64, np.zeros(0), np.zeros(0, np.uint8))
+
+
+class Gatherer:
+    """Gathers rows.
+
+    Args:
+        view: The view.
+        covered: Leave out rows past this watermark. None: all rows count.
+        only: The entities that are of interest. None: all.
+    """
+
+    def __init__(self, view: FeatureView, covered: Positions | None, only: EntityIndex | None) -> None:
+        self._view, self._covered, self._only = view, covered, only
+        self.found = Gathered()
+        self.given = self.not_covered = self.without_key = 0
+
+    def covered(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows up to the watermark, with the view's columns.
+
+        Raises:
+            RetrievalError: A column is missing, of another type than the dataset declares, or a coordinate is null.
+        """
+        self.given += rows.height
+        rows = checked(self._view, rows)
+        if self._covered is None:
+            return rows
+        kept = rows.filter(_is_covered(self._covered))
+        self.not_covered += rows.height - kept.height
+        return kept
+
+    def add(self, rows: pl.DataFrame) -> np.ndarray | None:
+        """Take rows up; returns which of them were (int64[m]), None if all were.
+
+        Raises:
+            FeatureOverflowError: A row expression does not fit in 64 bits.
+        """
+        keys = list(self._view.join_keys)
+        chosen = None
+        nulls = rows.select(pl.any_horizontal(pl.col(keys).is_null()).sum()).item() if rows.height else 0
+        self.without_key += nulls
+        if self._only is not None:
+            numbers = self._only.numbers(rows)
+            chosen = np.flatnonzero(numbers >= 0)
+            self.found.numbers.append(numbers[chosen].astype(np.int32))
+        elif nulls:
+            chosen = np.flatnonzero(rows.select(pl.all_horizontal(pl.col(keys).is_not_null())).to_series().to_numpy())
+        if chosen is not None:
+            if len(chosen) == rows.height:
+                chosen = None
+            else:
+                rows = rows[chosen]
+        if self._only is None:
+            self.found.keys.append(rows.select(keys).rechunk())
+        for parts, column in zip(self.found.times, (names.EVENT_TIME, names.KNOWN_AT), strict=True):
+            parts.append(rows.get_column(column).to_physical().to_numpy())
+        for parts, column in zip(self.found.places, PLACE, strict=True):
+            parts.append(_narrow(rows.get_column(column).to_numpy()))
+        self.found.inputs.append(_inputs(self._view, rows))
+        return chosen
+
+
+def checked(view: FeatureView, rows: pl.DataFrame) -> pl.DataFrame:
+    """The view's columns, keys in their own types.
+
+    Raises:
+        RetrievalError: A column is missing, of another type than the dataset declares, or a coordinate is null.
+    """
+    missing = [column for column in view.columns if column not in rows.columns]
+    if missing:
+        raise RetrievalError(
+            f"view {view.name}: dataset {view.dataset.name} came without {', '.join(missing)}; it has "
+            f"{', '.join(rows.columns)}"
+        )
+    required = (names.EVENT_TIME, names.KNOWN_AT, *PLACE)
+    nulls = [column for column in required if rows.get_column(column).null_count()]
+    if nulls:
+        raise RetrievalError(f"view {view.name}: dataset {view.dataset.name} has nulls in {', '.join(nulls)}")
+    types = {column: view.dataset.type_of(column) for column in (*view.join_keys, *view.dataset.primary_key, *required)}
+    for column, kind in types.items():
+        Vector.from_polars(rows.get_column(column).head(0), kind)
+    rows = rows.select(view.columns)
+    plain = [pl.col(c).cast(polars_type(kind)) for c, kind in types.items() if kind.kind in {"int64", "string"}]
+    return rows.with_columns(plain)
+
+
+def _is_covered(covered: Positions) -> pl.Expr:
+    upto = pl.lit(-1, pl.Int64)
+    for partition, offset in covered.offsets.items():
+        upto = pl.when(pl.col(names.PARTITION) == partition).then(pl.lit(offset, pl.Int64)).otherwise(upto)
+    return (pl.col(names.OFFSET) <= upto) & (pl.col(names.RELEASE).fill_null(0) <= covered.releases)
+
+
+def _inputs(view: FeatureView, rows: pl.DataFrame) -> tuple[InputColumn, ...]:
+    def leaf(node: Node) -> Vector:
+        if not isinstance(node, Column):
+            raise TypeError(f"not a row expression: {node}")
+        kind = COORDINATES.get(node.name) or view.dataset.type_of(node.name)
+        return Vector.from_polars(rows.get_column(node.name), kind)
+
+    evaluator = TreeEvaluator(rows.height, leaf, finite=False)
+    try:
+        return tuple(_stored(evaluator.evaluate(node)) for node in view.inputs)
+    except FeatureOverflowError as error:
+        raise FeatureOverflowError(f"view {view.name}, in a row of {view.dataset.name}: {error}") from error
+
+
+def _stored(vector: Vector) -> InputColumn:
+    validity = vector.valid.view(np.uint8)
+    if vector.type == FLOAT64:
+        finite = np.isfinite(vector.values)
+        validity = np.where(vector.valid & ~finite, np.uint8(NOT_FINITE), validity)
+        # Adding zero turns a negative zero into zero and changes nothing else.
+        return InputColumn(vector.type, np.where(vector.valid, vector.values, 0.0) + 0.0, validity)
+    if vector.valid.all():
+        return InputColumn(vector.type, vector.values.astype(np.int64, copy=False), validity, vector.dictionary)
+    values = np.where(vector.valid, vector.values, 0).astype(np.int64)
+    return InputColumn(vector.type, values, validity, vector.dictionary)
+
+
+def _narrow(values: np.ndarray) -> np.ndarray:
+    """The same integers in as few bytes as they need."""
+    if not len(values):
+        return values.astype(np.int8)
+    low, high = values.min(), values.max()
+    for dtype in (np.int8, np.int16, np.int32):
+        if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+            return values.astype(dtype)
+    return values
+
+
+def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
+    """Arrays one after the other; the list is emptied."""
+    joined = np.concatenate(parts) if parts else np.zeros(0, dtype)
+    parts.clear()
+    return joined
