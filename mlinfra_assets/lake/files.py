@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
 import polars as pl
@@ -37,8 +37,9 @@ def scan(
     columns: Sequence[str] | None,
     where: Sequence[predicate.Condition],
     options: Mapping[str, str],
+    part: tuple[int, int] | None = None,
 ) -> pl.LazyFrame:
-    """The chosen columns of the rows that hold, over these files."""
+    """The chosen columns of the rows that hold: of these files, or of `part` (first row, rows) of what they hold."""
     wanted = list(schema.subset(table_schema, columns))
     if files.is_empty():
         return pl.LazyFrame(schema=schema.subset(table_schema, wanted))
@@ -52,11 +53,21 @@ def scan(
         include_file_paths=FILE if partitions else None,
         storage_options=dict(options) or None,
     )
+    if part is not None:
+        frame = frame.slice(*part)
     for column in partitions:
         values = files[f"partition.{column}"].cast(table_schema[column])
         frame = frame.with_columns(_partition_value(files["uri"], values).alias(column))
     holds = predicate.rows(table_schema, where)
     return (frame if holds is None else frame.filter(holds)).select(wanted)
+
+
+def parts(files: pl.DataFrame, rows: int) -> Iterator[tuple[pl.DataFrame, tuple[int, int]]]:
+    """Each file by itself, in parts (first row, rows) of at most `rows` rows, for `scan`."""
+    for file in files.iter_slices(1):
+        held = int(file["num_records"].item())
+        for first in range(0, held, rows):
+            yield file, (first, min(rows, held - first))
 
 
 def _partition_value(uris: pl.Series, values: pl.Series) -> pl.Expr:

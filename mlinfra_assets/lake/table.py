@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
 import pyarrow as pa
+from deltalake import DeltaTable
 
 from mlinfra_assets.lake import appending, files, history, maintenance, predicate, replacing
 from mlinfra_assets.lake import schema as schemas
@@ -19,6 +20,9 @@ from mlinfra_assets.lake.opened import OpenedTable
 from mlinfra_assets.lake.provenance import Provenance
 
 __all__ = ["Commit", "HistoryEntry", "LakeTable", "Maintained", "ProgressConflictError", "SchemaMismatchError"]
+
+BATCH_ROWS = 1 << 19
+"""Half of what a row group holds as the tables are written: a frame of it never decodes more than one."""
 
 
 @dataclass(frozen=True)
@@ -179,10 +183,7 @@ class LakeTable:
         """
         with self._lock:
             handle = self._opened.at(version)
-            schema = schemas.to_polars(schemas.canonical(pa.schema(handle.schema().to_arrow())))
-            partitions = list(handle.metadata().partition_columns)
-            predicate.check(self.name, columns or (), schema, where)
-            needed = files.needed(handle, self.uri, schema, where)
+            needed, schema, partitions = self._needed(handle, columns, where)
         return files.scan(needed, schema, partitions, columns, where, self._options)
 
     def read(
@@ -196,13 +197,33 @@ class LakeTable:
         Raises:
             LakeCorruptError: A file of the table is missing or cut; names it.
         """
-        frame = self.scan(columns, version, where)
-        try:
-            return frame.collect()
-        except (pl.exceptions.PolarsError, OSError) as error:
-            with self._lock:
-                self._opened.explain_unreadable(version, error)
-            raise
+        return self._collect(self.scan(columns, version, where), version)
+
+    def batches(
+        self,
+        columns: Sequence[str] | None = None,
+        version: int | None = None,
+        where: Sequence[predicate.Condition] = (),
+        rows: int = BATCH_ROWS,
+    ) -> Iterator[pl.DataFrame]:
+        """The same rows as `read`, in frames of at most `rows` rows, so that a table of any size fits in memory.
+
+        The version is settled when this is called: commits that come while the frames are taken change nothing. None
+        of the frames is empty, and without rows there are none. The order is that of the files, oldest first.
+
+        Raises:
+            MissingTableError: There is no such table or version.
+            InvalidInputError: There is no such column, or a condition cannot be compared.
+            LakeCorruptError: While frames are taken: a file of the table is missing or cut; names it.
+        """
+        with self._lock:
+            handle = self._opened.at(version)
+            needed, schema, partitions = self._needed(handle, columns, where)
+        parts = (
+            files.scan(file, schema, partitions, columns, where, self._options, part)
+            for file, part in files.parts(needed, rows)
+        )
+        return self._taken(parts, handle.version())
 
     def files(self, version: int | None = None, where: Sequence[predicate.Condition] = ()) -> list[str]:
         """Addresses of the Parquet files at a version, oldest first; with `where`, those that may hold such rows.
@@ -210,16 +231,36 @@ class LakeTable:
         Partition columns are not in the files themselves.
         """
         with self._lock:
-            handle = self._opened.at(version)
-            schema = schemas.to_polars(schemas.canonical(pa.schema(handle.schema().to_arrow())))
-            predicate.check(self.name, (), schema, where)
-            return files.needed(handle, self.uri, schema, where)["uri"].to_list()
+            return self._needed(self._opened.at(version), (), where)[0]["uri"].to_list()
 
     def provenance(self, version: int | None = None) -> Provenance | None:
         """Where the rows of a version come from: the newest commit at or before it that says so."""
         with self._lock:
             latest = self._opened.latest()
             return history.newest_provenance(latest, latest.version() if version is None else version)
+
+    def _needed(
+        self, handle: DeltaTable, columns: Sequence[str] | None, where: Sequence[predicate.Condition]
+    ) -> tuple[pl.DataFrame, pl.Schema, list[str]]:
+        """The files that may hold such rows, the table's columns, and those that the files are divided by."""
+        schema = schemas.to_polars(schemas.canonical(pa.schema(handle.schema().to_arrow())))
+        predicate.check(self.name, columns or (), schema, where)
+        needed = files.needed(handle, self.uri, schema, where)
+        return needed, schema, list(handle.metadata().partition_columns)
+
+    def _taken(self, parts: Iterator[pl.LazyFrame], version: int) -> Iterator[pl.DataFrame]:
+        for part in parts:
+            collected = self._collect(part, version)
+            if collected.height:
+                yield collected
+
+    def _collect(self, frame: pl.LazyFrame, version: int | None) -> pl.DataFrame:
+        try:
+            return frame.collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            with self._lock:
+                self._opened.explain_unreadable(version, error)
+            raise
 
     def history(self, limit: int | None = None) -> list[HistoryEntry]:
         """Versions, newest first."""

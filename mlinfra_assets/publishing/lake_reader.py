@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
 from mlinfra_assets.errors import UnavailableError
 from mlinfra_assets.feature_store.dataset import DatasetSchema
 from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.positions import Positions, merge
 
 
@@ -46,6 +47,28 @@ class LakeReader:
         Raises:
             UnavailableError: The dataset's table does not exist yet.
         """
+        table, at = self._at(dataset, version)
+        return table.read(columns=list(columns), version=at)
+
+    def batches(self, dataset: str, columns: Sequence[str], version: int | None = None) -> Iterator[pl.DataFrame]:
+        """The same rows, a part of a file at a time; the version is settled when this is called.
+
+        Raises:
+            UnavailableError: The dataset's table does not exist yet.
+        """
+        table, at = self._at(dataset, version)
+        return table.batches(columns=list(columns), version=at)
+
+    def count(self, dataset: str, version: int | None = None) -> int:
+        """Number of rows of a dataset, from the log alone.
+
+        Raises:
+            UnavailableError: The dataset's table does not exist yet.
+        """
+        table, at = self._at(dataset, version)
+        return table.count(at)
+
+    def _at(self, dataset: str, version: int | None) -> tuple[LakeTable, int]:
         name = self._datasets[dataset].table
         table = self._lake.table(name)
         if not table.exists():
@@ -53,6 +76,6 @@ class LakeReader:
                 f"dataset {dataset} has no table {name} in the lake yet: materialize {name}, then ask again"
             )
         at = version if version is not None else self._pinned.get(name)
-        at = table.version() if at is None else at
+        at = self._used.get(name, table.version()) if at is None else at
         self._used[name] = at
-        return table.read(columns=list(columns), version=at)
+        return table, at

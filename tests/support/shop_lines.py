@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -109,3 +109,9 @@ class FrameReader:
 
     def rows(self, dataset: str, columns: Sequence[str], version: int | None = None) -> pl.DataFrame:  # noqa: ARG002 - the protocol's
         return self._frames[dataset].select(columns)
+
+    def batches(self, dataset: str, columns: Sequence[str], version: int | None = None) -> Iterator[pl.DataFrame]:
+        yield from self.rows(dataset, columns, version).iter_slices(1_000)
+
+    def count(self, dataset: str, version: int | None = None) -> int:  # noqa: ARG002 - the protocol's
+        return self._frames[dataset].height
