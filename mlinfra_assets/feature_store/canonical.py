@@ -11,12 +11,11 @@ from mlinfra_assets.feature_store.column_type import ColumnType
 from mlinfra_assets.feature_store.dataset import DatasetSchema
 from mlinfra_assets.feature_store.entity import Entity
 from mlinfra_assets.feature_store.errors import DefinitionError
-from mlinfra_assets.feature_store.inference import feature_type
-from mlinfra_assets.feature_store.nodes import Aggregate, Call, Column, Literal, Node, Score
-from mlinfra_assets.feature_store.view import Feature, FeatureView
+from mlinfra_assets.feature_store.node_json import node_from_dict, node_to_dict
+from mlinfra_assets.feature_store.view import Feature, FeatureView, check_view
 
 FORMAT = 1
-_PROSE = ("owner", "description", "tags", "online")
+_PROSE = ("owner", "description", "tags", "online", "deprecated")
 
 
 def canonical_json(value: object) -> str:
@@ -29,29 +28,20 @@ def canonical_json(value: object) -> str:
 
 
 def definition_hash(view: FeatureView) -> str:
-    """SHA-256 (hex) of all that decides a view's values: not its owner, description, tags or whether it is online."""
-    decisive = {key: value for key, value in view_to_dict(view).items() if key not in _PROSE}
-    del decisive["dataset"]["table"]
-    for entity in decisive["entities"]:
-        del entity["description"]
-    return hashlib.sha256(canonical_json(decisive).encode()).hexdigest()
+    """SHA-256 (hex) of all that decides a view's values, that of the views it uses with it.
+
+    Its owner, description, tags, deprecation and whether it is online do not count.
+    """
+    return hashlib.sha256(canonical_json(_decisive(view_to_dict(view))).encode()).hexdigest()
 
 
 def view_to_dict(view: FeatureView) -> dict[str, Any]:
-    """The whole view as JSON-ready data."""
-    return {
+    """The whole view as JSON-ready data, with the views that it uses."""
+    stored = {
         "format": FORMAT,
         "name": view.name,
-        "entities": [
-            {"name": e.name, "join_keys": list(e.join_keys), "description": e.description} for e in view.entities
-        ],
-        "dataset": {
-            "name": view.dataset.name,
-            "columns": {name: str(kind) for name, kind in sorted(view.dataset.columns.items())},
-            "source": view.dataset.source,
-            "table": view.dataset.table,
-            "primary_key": list(view.dataset.primary_key),
-        },
+        "entities": [_entity_to_dict(entity) for entity in view.entities],
+        "dataset": _dataset_to_dict(view.dataset),
         "features": [{"name": f.name, "expression": node_to_dict(f.node)} for f in view.features],
         "ttl_us": view.ttl,
         "online": view.online,
@@ -59,84 +49,80 @@ def view_to_dict(view: FeatureView) -> dict[str, Any]:
         "description": view.description,
         "tags": dict(view.tags),
     }
+    if view.deprecated:
+        stored["deprecated"] = view.deprecated
+    if view.uses:
+        stored["uses"] = {used.name: view_to_dict(used) for used in view.uses}
+    return stored
 
 
 def view_from_dict(data: Mapping[str, Any]) -> FeatureView:
     """The inverse of `view_to_dict`.
 
     Raises:
-        DefinitionError: Not a feature view, or one of a newer format.
+        DefinitionError: Not a feature view, one of a newer format, or one that could not be declared.
     """
     if data.get("format") != FORMAT:
         raise DefinitionError(f"a feature view of format {data.get('format')!r}; this version reads format {FORMAT}")
     try:
-        dataset = data["dataset"]
-        schema = DatasetSchema(
-            name=dataset["name"],
-            columns={name: ColumnType.parse(kind) for name, kind in sorted(dataset["columns"].items())},
-            source=dataset["source"],
-            table=dataset["table"],
-            primary_key=tuple(dataset["primary_key"]),
-        )
         view = FeatureView(
             name=data["name"],
-            entities=tuple(Entity(e["name"], e["join_keys"], e["description"]) for e in data["entities"]),
-            dataset=schema,
+            entities=tuple(_entity_from_dict(entity) for entity in data["entities"]),
+            dataset=_dataset_from_dict(data["dataset"]),
             features=tuple(Feature(f["name"], node_from_dict(f["expression"])) for f in data["features"]),
             ttl=data["ttl_us"],
             online=data["online"],
             owner=data["owner"],
             description=data["description"],
             tags=dict(data["tags"]),
+            deprecated=data.get("deprecated", ""),
+            uses=tuple(view_from_dict(used) for _, used in sorted(data.get("uses", {}).items())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DefinitionError(f"not a stored feature view: {error!r}") from error
-    for feature in view.features:
-        feature_type(feature.node, schema)
+    try:
+        check_view(view)
+    except DefinitionError as error:
+        raise DefinitionError(f"stored feature view {view.name}: {error}") from error
     return view
 
 
-def node_to_dict(node: Node) -> dict[str, Any]:
-    """An expression as JSON-ready data: one key names what it is."""
-    if isinstance(node, Column):
-        return {"column": node.name}
-    if isinstance(node, Literal):
-        return {"literal": node.value, "type": str(node.type)}
-    if isinstance(node, Call):
-        return {"call": node.operator, "args": [node_to_dict(arg) for arg in node.args]}
-    if isinstance(node, Aggregate):
-        parts: dict[str, Any] = {"aggregate": node.function}
-        for key, child in (("of", node.of), ("where", node.where)):
-            if child is not None:
-                parts[key] = node_to_dict(child)
-        lengths = {"window_us": node.window, "hop_us": node.hop}
-        return parts | {key: length for key, length in lengths.items() if length is not None}
-    if isinstance(node, Score):
-        return {"score": node.model, "inputs": [[name, node_to_dict(arg)] for name, arg in node.inputs]}
-    raise DefinitionError(node.message)
+def _decisive(stored: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in stored.items() if key not in _PROSE}
+    kept["dataset"] = {key: value for key, value in kept["dataset"].items() if key != "table"}
+    kept["entities"] = [{key: entity[key] for key in ("name", "join_keys")} for entity in kept["entities"]]
+    if "uses" in kept:
+        kept["uses"] = {name: _decisive(used) for name, used in kept["uses"].items()}
+    return kept
 
 
-def node_from_dict(data: Mapping[str, Any]) -> Node:
-    """The inverse of `node_to_dict`.
+def _entity_to_dict(entity: Entity) -> dict[str, Any]:
+    stored = {"name": entity.name, "join_keys": list(entity.join_keys), "description": entity.description}
+    types = {key: str(kind) for key, kind in entity.key_types.items()}
+    return stored | ({"key_types": types} if types else {})
 
-    Raises:
-        DefinitionError: Not an expression.
-    """
-    if "column" in data:
-        return Column(data["column"])
-    if "literal" in data:
-        kind = ColumnType.parse(data["type"])
-        return Literal(float(data["literal"]) if kind.kind == "float64" else data["literal"], kind)
-    if "call" in data:
-        return Call(data["call"], tuple(node_from_dict(arg) for arg in data["args"]))
-    if "aggregate" in data:
-        return Aggregate(
-            function=data["aggregate"],
-            of=node_from_dict(data["of"]) if "of" in data else None,
-            where=node_from_dict(data["where"]) if "where" in data else None,
-            window=data.get("window_us"),
-            hop=data.get("hop_us"),
-        )
-    if "score" in data:
-        return Score(data["score"], tuple((name, node_from_dict(arg)) for name, arg in data["inputs"]))
-    raise DefinitionError(f"not an expression: it has the keys {sorted(data)}")
+
+def _entity_from_dict(data: Mapping[str, Any]) -> Entity:
+    return Entity(data["name"], data["join_keys"], data["description"], data.get("key_types"))
+
+
+def _dataset_to_dict(dataset: DatasetSchema) -> dict[str, Any]:
+    stored = {
+        "name": dataset.name,
+        "columns": {name: str(kind) for name, kind in sorted(dataset.columns.items())},
+        "source": dataset.source,
+        "table": dataset.table,
+        "primary_key": list(dataset.primary_key),
+    }
+    return stored | ({} if dataset.deletes is None else {"deletes": dataset.deletes})
+
+
+def _dataset_from_dict(data: Mapping[str, Any]) -> DatasetSchema:
+    return DatasetSchema(
+        name=data["name"],
+        columns={name: ColumnType.parse(kind) for name, kind in sorted(data["columns"].items())},
+        source=data["source"],
+        table=data["table"],
+        primary_key=tuple(data["primary_key"]),
+        deletes=data.get("deletes"),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from mlinfra_assets import names
@@ -22,6 +22,11 @@ COORDINATES: Mapping[str, ColumnType] = {
 }
 """The columns that every dataset has beside its own."""
 
+ENGINE_COORDINATES = (
+    names.EVENT_TIME, names.KNOWN_AT, names.PARTITION, names.OFFSET, names.ROW, names.RELEASE,
+)  # fmt: skip
+"""Those that every value is computed from."""
+
 
 @dataclass(frozen=True)
 class DatasetSchema:
@@ -33,6 +38,7 @@ class DatasetSchema:
         source: The stream or file source that the dataset maps row by row.
         table: The lake's table that holds it.
         primary_key: Columns of which a later row replaces the earlier one. Empty: every row counts.
+        deletes: A condition: a row where it is true takes the row of its primary key away. None: nothing is deleted.
     """
 
     name: str
@@ -40,11 +46,16 @@ class DatasetSchema:
     source: str
     table: str
     primary_key: tuple[str, ...] = field(default=())
+    deletes: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "primary_key", tuple(self.primary_key))
         for column in self.primary_key:
             self.type_of(column)
+        if self.deletes is not None and not (self.primary_key and self.type_of(self.deletes) == BOOLEAN):
+            raise DefinitionError(
+                f"dataset {self.name}: deletes={self.deletes!r} has to be a boolean column, and of a primary key"
+            )
         clash = sorted(set(self.columns) & set(COORDINATES))
         if clash:
             raise DefinitionError(f"dataset {self.name}: {', '.join(clash)}: the name belongs to a row's coordinates")
@@ -61,10 +72,10 @@ class DatasetSchema:
         return known
 
     def only(self, columns: Iterable[str]) -> DatasetSchema:
-        """The same dataset with these columns (and its primary key) alone, in alphabetical order."""
-        wanted = {c for c in (*columns, *self.primary_key) if c not in COORDINATES}
-        kept = {c: self.type_of(c) for c in sorted(wanted)}
-        return DatasetSchema(self.name, kept, self.source, self.table, self.primary_key)
+        """The same dataset with these columns, its primary key and what deletes alone, in alphabetical order."""
+        needed = self.primary_key if self.deletes is None else (*self.primary_key, self.deletes)
+        wanted = {c for c in (*columns, *needed) if c not in COORDINATES}
+        return replace(self, columns={c: self.type_of(c) for c in sorted(wanted)})
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What a feature view's function works with: a dataset whose columns are symbols, and expressions made of them.
+"""Expressions: nodes with Python's operators and with methods for everything else.
 
 Nothing is computed here: every operator adds a node to the tree. What is wrong becomes an `Invalid` node, so that the
 error can name the feature that it is in.
@@ -6,40 +6,16 @@ error can name the feature that it is in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from math import isfinite
-from typing import Generic, NoReturn, TypeAlias, TypeVar
+from collections.abc import Iterable
+from typing import Generic, NoReturn, TypeVar
 
-from mlinfra_assets.clock import to_micros
-from mlinfra_assets.feature_store.column_type import (
-    BOOLEAN,
-    DATE,
-    FLOAT64,
-    INT64,
-    MAX_SCALE,
-    STRING,
-    TIMESTAMP,
-    ColumnType,
-)
-from mlinfra_assets.feature_store.duration import parse_duration
+from mlinfra_assets.feature_store.constants import Constant, literal_of
+from mlinfra_assets.feature_store.dataset import nearest
 from mlinfra_assets.feature_store.errors import DefinitionError
-from mlinfra_assets.feature_store.nodes import (
-    Aggregate,
-    Call,
-    Column,
-    Function,
-    Invalid,
-    Literal,
-    Node,
-    Operator,
-    Score,
-)
+from mlinfra_assets.feature_store.nodes import Call, Invalid, Node, Operator
 
-Constant: TypeAlias = bool | int | float | Decimal | str | datetime | date
-Length: TypeAlias = str | timedelta
 E = TypeVar("E", bound="Expression")
+CASTS: dict[str, Operator] = {"int64": "to_int", "float64": "to_float", "string": "to_string"}
 
 
 class Expression(Generic[E]):
@@ -51,11 +27,22 @@ class Expression(Generic[E]):
     def __init__(self, node: Node) -> None:
         self.node = node
 
+    def _made(self, node: Node) -> E:
+        """An expression of the same kind."""
+        return type(self)(node)  # pyright: ignore[reportReturnType]
+
     def _call(self, operator: Operator, *args: object) -> E:
-        return type(self)(Call(operator, (self.node, *(as_node(arg) for arg in args))))  # pyright: ignore[reportReturnType]
+        return self._made(Call(operator, (self.node, *(as_node(arg) for arg in args))))
 
     def _reversed(self, operator: Operator, left: object) -> E:
-        return type(self)(Call(operator, (as_node(left), self.node)))  # pyright: ignore[reportReturnType]
+        return self._made(Call(operator, (as_node(left), self.node)))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            # What Python itself asks for has to be answered as Python answers it.
+            raise AttributeError(name)
+        known = [method for method in dir(self) if not method.startswith("_") and method != "node"]
+        raise DefinitionError(f"{_kind(self)} has no .{name}(){nearest(name, known)}")
 
     def __add__(self, other: object) -> E:
         return self._call("add", other)
@@ -83,6 +70,9 @@ class Expression(Generic[E]):
 
     def __neg__(self) -> E:
         return self._call("neg")
+
+    def __abs__(self) -> E:
+        return self._call("abs")
 
     def __eq__(self, other: object) -> E:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._call("eq", other)
@@ -132,9 +122,99 @@ class Expression(Generic[E]):
         """Whether this is one of the constants."""
         return self._call("isin", *values)
 
+    def if_else(self, then: object, otherwise: object) -> E:
+        """`then` where this condition is true, `otherwise` where it is false; null where it is null."""
+        return self._call("if_else", then, otherwise)
+
+    def bucket(self, boundaries: Iterable[Constant]) -> E:
+        """How many of the rising constants are at most this: 0 below the first."""
+        return self._call("bucket", *boundaries)
+
+    def cast(self, kind: str) -> E:
+        """This as `"int64"`, `"float64"` or `"string"`; null where it is none."""
+        if kind not in CASTS:
+            return self._made(Invalid(f"cast({kind!r}): it casts to {', '.join(CASTS)}"))
+        return self._call(CASTS[kind])
+
     def to_float(self) -> E:
-        """This number (or condition: 1 or 0) as a double."""
+        """This number, condition (1 or 0) or text as a double."""
         return self._call("to_float")
+
+    def abs(self) -> E:
+        """This number without its sign."""
+        return self._call("abs")
+
+    def floor(self) -> E:
+        """The largest whole number that is at most this."""
+        return self._call("floor")
+
+    def ceil(self) -> E:
+        """The smallest whole number that is at least this."""
+        return self._call("ceil")
+
+    def lower(self) -> E:
+        """This string in lower case."""
+        return self._call("lower")
+
+    def upper(self) -> E:
+        """This string in upper case."""
+        return self._call("upper")
+
+    def strip(self) -> E:
+        """This string without white space at both ends."""
+        return self._call("strip")
+
+    def length(self) -> E:
+        """Number of code points of this string."""
+        return self._call("length")
+
+    def contains(self, text: str) -> E:
+        """Whether a constant is part of this string."""
+        return self._call("contains", text)
+
+    def starts_with(self, text: str) -> E:
+        """Whether this string begins with a constant."""
+        return self._call("starts_with", text)
+
+    def ends_with(self, text: str) -> E:
+        """Whether this string ends with a constant."""
+        return self._call("ends_with", text)
+
+    def concat(self, *others: object) -> E:
+        """This string and the others, one after the other; null if one is."""
+        return self._call("concat", *others)
+
+    def substring(self, start: int, length: int) -> E:
+        """Up to `length` code points of this string from the one with number `start` (from 0) on."""
+        return self._call("substring", start, length)
+
+    def year(self) -> E:
+        """Year of this time (UTC) or date."""
+        return self._call("year")
+
+    def month(self) -> E:
+        """Month of this time (UTC) or date, 1 to 12."""
+        return self._call("month")
+
+    def day(self) -> E:
+        """Day of the month of this time (UTC) or date, 1 to 31."""
+        return self._call("day")
+
+    def weekday(self) -> E:
+        """Day of the week of this time (UTC) or date: Monday is 1, Sunday 7."""
+        return self._call("weekday")
+
+    def hour(self) -> E:
+        """Hour of this time (UTC), 0 to 23."""
+        return self._call("hour")
+
+    def minute(self) -> E:
+        """Minute of this time, 0 to 59."""
+        return self._call("minute")
+
+    def seconds_between(self, other: object) -> E:
+        """Seconds from the other time to this one, or from one date to another: negative if this is earlier."""
+        return self._call("seconds_between", other)
 
 
 class FeatureExpression(Expression["FeatureExpression"]):
@@ -142,112 +222,8 @@ class FeatureExpression(Expression["FeatureExpression"]):
 
     __slots__ = ()
 
-
-class RowExpression(Expression["RowExpression"]):
-    """One value for each row: a column or something calculated from columns of the same row."""
-
-    __slots__ = ()
-
-    def _aggregate(
-        self, function: Function, window: Length | None, where: object, hop: Length | None
-    ) -> FeatureExpression:
-        return aggregate(function, self.node, window, where, hop)
-
-    def count(
-        self, window: Length | None = None, *, where: RowExpression | None = None, hop: Length | None = None
-    ) -> FeatureExpression:
-        """Number of rows with a value."""
-        return self._aggregate("count", window, where, hop)
-
-    def count_distinct(
-        self, window: Length | None = None, *, where: RowExpression | None = None, hop: Length | None = None
-    ) -> FeatureExpression:
-        """Number of different values."""
-        return self._aggregate("count_distinct", window, where, hop)
-
-    def sum(
-        self, window: Length | None = None, *, where: RowExpression | None = None, hop: Length | None = None
-    ) -> FeatureExpression:
-        """Exact sum; of decimals and floats as a double, rounded once."""
-        return self._aggregate("sum", window, where, hop)
-
-    def mean(
-        self, window: Length | None = None, *, where: RowExpression | None = None, hop: Length | None = None
-    ) -> FeatureExpression:
-        """Mean as a double; of integers and decimals rounded once."""
-        return self._aggregate("mean", window, where, hop)
-
-    def min(
-        self, window: Length | None = None, *, where: RowExpression | None = None, hop: Length | None = None
-    ) -> FeatureExpression:
-        """Smallest value; of strings by code point."""
-        return self._aggregate("min", window, where, hop)
-
-    def max(
-        self, window: Length | None = None, *, where: RowExpression | None = None, hop: Length | None = None
-    ) -> FeatureExpression:
-        """Largest value; of strings by code point."""
-        return self._aggregate("max", window, where, hop)
-
-    def first(
-        self, window: Length | None = None, *, where: RowExpression | None = None, hop: Length | None = None
-    ) -> FeatureExpression:
-        """First value that is not null, by event time, known-at time and position."""
-        return self._aggregate("first", window, where, hop)
-
-    def last(
-        self, window: Length | None = None, *, where: RowExpression | None = None, hop: Length | None = None
-    ) -> FeatureExpression:
-        """Last value that is not null, by event time, known-at time and position."""
-        return self._aggregate("last", window, where, hop)
-
-
-class SymbolicDataset:
-    """A dataset by its columns: `orders["order_value"]`."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __getitem__(self, column: str) -> RowExpression:
-        return RowExpression(Column(column))
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise DefinitionError(
-            f'write {self._name}["{name}"] for a column; a dataset itself has count() and since_last()'
-        )
-
-    def count(
-        self, window: Length | None = None, *, where: RowExpression | None = None, hop: Length | None = None
-    ) -> FeatureExpression:
-        """Number of rows."""
-        return aggregate("count", None, window, where, hop)
-
-    def since_last(self, where: RowExpression | None = None) -> FeatureExpression:
-        """Seconds from the latest row's event time to the time asked about."""
-        return aggregate("since_last", None, None, where, None)
-
-
-class Model:
-    """A model of this platform, by name: its score can be a feature."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def score(self, inputs: Mapping[str, FeatureExpression]) -> FeatureExpression:
-        """The score by the version that was in production, from features in this order; null where none was."""
-        return FeatureExpression(Score(self.name, tuple((name, as_node(value)) for name, value in inputs.items())))
-
-
-def aggregate(
-    function: Function, of: Node | None, window: Length | None, where: object, hop: Length | None
-) -> FeatureExpression:
-    """An aggregate as an expression, its lengths of time in microseconds."""
-    try:
-        width = None if window is None else parse_duration(window, "window")
-        step = None if hop is None else parse_duration(hop, "hop")
-    except DefinitionError as error:
-        return FeatureExpression(Invalid(str(error)))
-    return FeatureExpression(Aggregate(function, of, None if where is None else as_node(where), width, step))
+    def _made(self, node: Node) -> FeatureExpression:
+        return FeatureExpression(node)
 
 
 def lit(value: Constant) -> FeatureExpression:
@@ -260,30 +236,10 @@ def as_node(value: object) -> Node:
     if isinstance(value, Expression):
         return value.node
     try:
-        return _literal(value)
+        return literal_of(value)
     except DefinitionError as error:
         return Invalid(str(error))
 
 
-def _literal(value: object) -> Literal:
-    if isinstance(value, bool):
-        return Literal(value, BOOLEAN)
-    if isinstance(value, int) and -(2**63) <= value < 2**63:
-        return Literal(value, INT64)
-    if isinstance(value, float) and isfinite(value):
-        return Literal(value, FLOAT64)
-    if isinstance(value, str):
-        return Literal(value, STRING)
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return Literal(to_micros(value.astimezone(UTC)), TIMESTAMP)
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return Literal((value - date(1970, 1, 1)).days, DATE)
-    if isinstance(value, Decimal) and value.is_finite():
-        exponent = value.as_tuple().exponent
-        scale = max(0, -exponent) if isinstance(exponent, int) else 0
-        unscaled = int(value.scaleb(scale))
-        if scale <= MAX_SCALE and abs(unscaled) < 2**63:
-            return Literal(unscaled, ColumnType("decimal", scale))
-    raise DefinitionError(
-        f"{value!r} is no constant: a finite number, a string, a condition, a date or a time with zone"
-    )
+def _kind(value: object) -> str:
+    return "a feature" if isinstance(value, FeatureExpression) else "a column"

@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from mlinfra_assets.feature_store.aggregations import SymbolicDataset
+from mlinfra_assets.feature_store.column_type import ColumnType
 from mlinfra_assets.feature_store.dataset import DatasetSchema, nearest
 from mlinfra_assets.feature_store.duration import parse_duration
-from mlinfra_assets.feature_store.entity import Entity, check_name
+from mlinfra_assets.feature_store.entity import KEY_KINDS, Entity, check_name
 from mlinfra_assets.feature_store.errors import DefinitionError
-from mlinfra_assets.feature_store.expressions import Expression, FeatureExpression, SymbolicDataset
+from mlinfra_assets.feature_store.expressions import Expression, FeatureExpression
 from mlinfra_assets.feature_store.inference import feature_type
-from mlinfra_assets.feature_store.nodes import Node
-from mlinfra_assets.feature_store.view import Feature, FeatureView, columns_of
+from mlinfra_assets.feature_store.nodes import Lookup, Node, walk
+from mlinfra_assets.feature_store.scope import Scope
+from mlinfra_assets.feature_store.view import RESERVED, Feature, FeatureView, check_view, columns_of
 
-RESERVED = frozenset({"event_timestamp", "day"})
 ViewFunction = Callable[[Any], Mapping[str, FeatureExpression]]
 
 
 @dataclass(frozen=True)
 class FeatureService:
-    """A named list of features that are used together: `"view:feature"`, or `"view"` for all of one."""
+    """A named list of features that are used together.
+
+    Attributes:
+        name: Lower case, digits and underscores.
+        features: `"view:feature"`, or `"view"` for all of one.
+        owner: Who answers for it.
+        description: What it is for, for people.
+        tags: Anything else, by name.
+        deprecated: What to use instead. Empty: it is in use.
+    """
 
     name: str
     features: tuple[str, ...]
+    owner: str = ""
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    deprecated: str = ""
 
 
 class FeatureStore:
@@ -51,6 +66,7 @@ class FeatureStore:
         owner: str = "",
         description: str = "",
         tags: Mapping[str, str] | None = None,
+        deprecated: str = "",
     ) -> Callable[[ViewFunction], FeatureView]:
         """Declare a view: a function whose parameter names the dataset and which returns expressions by feature name.
 
@@ -58,10 +74,11 @@ class FeatureStore:
             name: The view's name.
             entities: What it is about.
             ttl: How old an entity's latest row may be (inclusive): `"30d"`. None: any age.
-            online: Keep the newest values in Redis.
+            online: Keep the newest values in Redis. Not for a view that looks up features of others.
             owner: Who answers for it.
             description: What it is for; the function's docstring unless given.
             tags: Anything else, by name.
+            deprecated: What to use instead of it.
 
         Returns:
             A decorator that turns the function into a `FeatureView` and registers it.
@@ -77,29 +94,48 @@ class FeatureStore:
                 _check_free(name, self.views)
                 dataset = self._dataset_of(function)
                 keys = _keys(entities, dataset)
-                features = _features(function, dataset, keys)
-                lifetime = None if ttl is None else parse_duration(ttl, "ttl")
+                shown = {other.name: other.shown for other in self.views.values()}
+                features = _features(function, Scope(dataset, keys, shown))
+                view = FeatureView(
+                    name=name,
+                    entities=tuple(entities),
+                    dataset=dataset.only({*keys, *columns_of([feature.node for feature in features])}),
+                    features=features,
+                    ttl=None if ttl is None else parse_duration(ttl, "ttl"),
+                    online=online,
+                    owner=owner,
+                    description=description or inspect.getdoc(function) or "",
+                    tags=dict(tags or {}),
+                    deprecated=deprecated,
+                    uses=self._used_by(features),
+                )
+                check_view(view)
             except DefinitionError as error:
                 raise DefinitionError(f"view {name}: {error}") from error
-            used = dataset.only({*keys, *columns_of([feature.node for feature in features])})
-            view = FeatureView(
-                name=name,
-                entities=tuple(entities),
-                dataset=used,
-                features=features,
-                ttl=lifetime,
-                online=online,
-                owner=owner,
-                description=description or inspect.getdoc(function) or "",
-                tags=dict(tags or {}),
-            )
             self.views[name] = view
             return view
 
         return declare
 
-    def create_feature_service(self, name: str, features: Sequence[str]) -> FeatureService:
+    def create_feature_service(
+        self,
+        name: str,
+        features: Sequence[str],
+        *,
+        owner: str = "",
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+        deprecated: str = "",
+    ) -> FeatureService:
         """Declare a list of features under one name.
+
+        Args:
+            name: The service's name.
+            features: `"view:feature"`, or `"view"` for all of one.
+            owner: Who answers for it.
+            description: What it is for.
+            tags: Anything else, by name.
+            deprecated: What to use instead of it.
 
         Raises:
             DefinitionError: The name is taken, or a feature is not declared.
@@ -107,8 +143,11 @@ class FeatureStore:
         check_name("feature service", name)
         if name in self.services:
             raise DefinitionError(f"feature service {name}: there is one of this name already")
-        service = FeatureService(name, tuple(features))
-        self.resolve(service)
+        try:
+            resolve(self.views, features)
+        except DefinitionError as error:
+            raise DefinitionError(f"feature service {name}: {error}") from error
+        service = FeatureService(name, tuple(features), owner, description, dict(tags or {}), deprecated)
         self.services[name] = service
         return service
 
@@ -119,6 +158,10 @@ class FeatureStore:
             DefinitionError: A view or feature that is not declared, with the nearest name; or nothing asked for.
         """
         return resolve(self.views, features)
+
+    def _used_by(self, features: Sequence[Feature]) -> tuple[FeatureView, ...]:
+        named = {node.view for feature in features for node in walk(feature.node) if isinstance(node, Lookup)}
+        return tuple(self.views[name] for name in sorted(named))
 
     def _dataset_of(self, function: ViewFunction) -> DatasetSchema:
         parameters = list(inspect.signature(function).parameters)
@@ -152,27 +195,35 @@ def resolve(
     return found
 
 
-def _keys(entities: Sequence[Entity], dataset: DatasetSchema) -> tuple[str, ...]:
+def _keys(entities: Sequence[Entity], dataset: DatasetSchema) -> dict[str, ColumnType]:
     keys = tuple(key for entity in entities for key in entity.join_keys)
     if not keys or len(set(keys)) != len(keys):
         raise DefinitionError(f"its entities have to name one or more different join keys, not {list(keys)}")
-    for key in keys:
-        if dataset.type_of(key).kind not in {"int64", "string"}:
-            raise DefinitionError(f"join key {key!r} is a {dataset.type_of(key)}: a key is an int64 or a string")
-    return keys
+    types = {key: dataset.type_of(key) for key in keys}
+    for key, kind in types.items():
+        if kind.kind not in KEY_KINDS:
+            raise DefinitionError(f"join key {key!r} is a {kind}: a key is an int64 or a string")
+    for entity in entities:
+        for key, kind in entity.key_types.items():
+            if types[key] != kind:
+                raise DefinitionError(
+                    f"join key {key!r} of entity {entity.name} is a {kind}, and dataset {dataset.name} has a "
+                    f"{types[key]}: cast it in the dataset, or correct the entity"
+                )
+    return types
 
 
-def _features(function: ViewFunction, dataset: DatasetSchema, keys: Sequence[str]) -> tuple[Feature, ...]:
-    returned = function(SymbolicDataset(dataset.name))
+def _features(function: ViewFunction, scope: Scope) -> tuple[Feature, ...]:
+    returned = function(SymbolicDataset(scope.dataset.name))
     if not isinstance(returned, Mapping) or not returned:
         raise DefinitionError("its function has to return a dictionary of features")
     features: list[Feature] = []
     for name, expression in returned.items():
         try:
             check_name("feature", name)
-            _check_free(name, {*RESERVED, *keys})
+            _check_free(name, {*RESERVED, *scope.keys})
             node = _node_of(expression)
-            feature_type(node, dataset)
+            feature_type(node, scope)
         except DefinitionError as error:
             raise DefinitionError(f"feature {name}: {error}") from error
         features.append(Feature(name, node))

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from decimal import Decimal
+
+from mlinfra_assets.clock import from_micros
 from mlinfra_assets.feature_store.duration import format_duration
-from mlinfra_assets.feature_store.nodes import Aggregate, Call, Column, Invalid, Literal, Node, Score
+from mlinfra_assets.feature_store.inference import MILLION
+from mlinfra_assets.feature_store.nodes import (
+    Aggregate,
+    Call,
+    Column,
+    Invalid,
+    Key,
+    Literal,
+    Lookup,
+    Moment,
+    Node,
+    Python,
+    Request,
+)
 
 INFIX = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "eq": "=", "ne": "≠", "lt": "<", "le": "≤", "gt": ">", "ge": "≥",
@@ -13,26 +30,53 @@ INFIX = {
 
 def text_of(node: Node) -> str:
     """An expression in words, for descriptions; not meant to be parsed."""
-    if isinstance(node, Column):
+    if isinstance(node, Column | Key):
         return node.name
     if isinstance(node, Literal):
-        return repr(node.value)
-    if isinstance(node, Score):
-        return f"score of {node.model}"
+        return _constant(node)
     if isinstance(node, Aggregate):
         return _aggregate(node)
+    if isinstance(node, Call):
+        return _call(node)
+    if isinstance(node, Moment):
+        return "now"
+    if isinstance(node, Request):
+        return f"{node.name} of the request"
+    if isinstance(node, Lookup):
+        return _lookup(node)
+    if isinstance(node, Python):
+        return f"{node.name}({', '.join(map(text_of, node.args))})"
     if isinstance(node, Invalid):
         return node.message
-    return _call(node)
+    return f"score of {node.model}"
+
+
+def _constant(node: Literal) -> str:
+    if node.type.kind == "decimal":
+        return str(Decimal(node.value).scaleb(-node.type.scale))
+    if node.type.kind == "timestamp":
+        return from_micros(int(node.value)).isoformat().replace("+00:00", "Z")
+    if node.type.kind == "date":
+        return (date(1970, 1, 1) + timedelta(days=int(node.value))).isoformat()
+    return repr(node.value)
 
 
 def _aggregate(node: Aggregate) -> str:
-    text = f"{node.function}({'' if node.of is None else text_of(node.of)})"
+    args = [] if node.of is None else [text_of(node.of)]
+    if node.parameter is not None:
+        args.append(f"{node.parameter / MILLION:g}" if node.function == "quantile" else str(node.parameter))
+    text = f"{node.function}({', '.join(args)})"
     if node.window is not None:
         text += f" over {format_duration(node.window)}"
     if node.hop is not None:
         text += f" by {format_duration(node.hop)}"
     return text if node.where is None else f"{text} where {text_of(node.where)}"
+
+
+def _lookup(node: Lookup) -> str:
+    mapped = [f"{name} = {_grouped(value)}" for name, value in node.keys if value != Key(name)]
+    text = f"{node.view}:{node.feature}"
+    return f"{text} of {', '.join(mapped)}" if mapped else text
 
 
 def _call(node: Call) -> str:
@@ -46,4 +90,6 @@ def _call(node: Call) -> str:
 
 def _grouped(node: Node) -> str:
     infix = isinstance(node, Call) and node.operator in INFIX
-    return f"({text_of(node)})" if infix or (isinstance(node, Aggregate) and node.where is not None) else text_of(node)
+    trailing = isinstance(node, Aggregate) and node.where is not None
+    mapped = isinstance(node, Lookup) and any(value != Key(name) for name, value in node.keys)
+    return f"({text_of(node)})" if infix or trailing or mapped else text_of(node)

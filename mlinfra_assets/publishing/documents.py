@@ -61,6 +61,7 @@ class Documents:
             sql=None if model is None else model.sql,
             source=source.name,
             contract=json.loads(source.contract.to_json()),
+            uses={used.name: self.document(used) for used in view.uses},
         )
 
     def version(self, view: FeatureView) -> str:

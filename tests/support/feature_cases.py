@@ -140,7 +140,7 @@ def conditions(draw, o):
 def aggregates(draw, o):
     where = draw(st.one_of(st.none(), conditions(o)))
     window = draw(st.sampled_from([None, "12h", "1d", "36h"]))
-    hop = None if window is None else draw(st.sampled_from([None, None, "1d", "7h"]))
+    hop = None if window is None else draw(st.sampled_from([None, None, "7h", "12h"]))
     function = draw(
         st.sampled_from(["rows", "count", "count_distinct", "sum", "mean", "min", "max", "first", "last", "since"])
     )
