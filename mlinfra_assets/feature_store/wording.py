@@ -80,12 +80,11 @@ def _lookup(node: Lookup) -> str:
 
 
 def _call(node: Call) -> str:
-    args = [_grouped(arg) for arg in node.args]
-    if node.operator in INFIX and len(args) == 2:
-        return f"{args[0]} {INFIX[node.operator]} {args[1]}"
+    if node.operator in INFIX and len(node.args) == 2:
+        return f"{_grouped(node.args[0])} {INFIX[node.operator]} {_grouped(node.args[1])}"
     if node.operator == "neg":
-        return f"-{args[0]}"
-    return f"{node.operator}({', '.join(args)})"
+        return f"-{_grouped(node.args[0])}"
+    return f"{node.operator}({', '.join(map(text_of, node.args))})"
 
 
 def _grouped(node: Node) -> str:
