@@ -1,11 +1,10 @@
 """features/: every entity as it looked at the end of each day. One partition a day, as known at that moment."""
 
-from dataclasses import replace
-from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from mlinfra_assets import names
 from mlinfra_assets.assets.context import (
@@ -17,25 +16,32 @@ from mlinfra_assets.assets.context import (
     view_columns,
 )
 from mlinfra_assets.checks import SNAPSHOT_CHECK, snapshot_check
-from mlinfra_assets.feature_store.engine.prepare import prepare
 from mlinfra_assets.feature_store.engine.rows import dtypes
-from mlinfra_assets.feature_store.snapshot import snapshot
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.hooks import push_view_hook
 from mlinfra_assets.lake.table import LakeTable
-from mlinfra_assets.learning.scores import ProductionScores
 from mlinfra_assets.partitions import days
+from mlinfra_assets.publishing.day_inputs import behind
 from mlinfra_assets.publishing.documents import Documents
-from mlinfra_assets.publishing.lake_reader import LakeReader
-from mlinfra_assets.publishing.snapshots import LAST_DAY
-from mlinfra_assets.registry.registry import Registry
+from mlinfra_assets.publishing.snapshot_days import MaterializedDays, materialize_days
+from mlinfra_assets.publishing.snapshot_report import told
 from resources.clock import ClockResource
 from resources.lake import LakeResource
 
 
+class SnapshotConfig(dg.Config):
+    """What a run of snapshots may be asked for."""
+
+    recompute: bool = Field(
+        default=False,
+        description="Compute every day, also one whose definition and inputs are those that it was computed from.",
+    )
+
+
 def snapshot_schema(view: FeatureView) -> pl.Schema:
-    """Columns of a view's snapshots: the day, the join keys, the features."""
-    return pl.Schema({"day": pl.Date(), **dtypes(view.key_schema), **dtypes(view.schema)})
+    """Columns of a view's snapshots: the day, the join keys, the features that need nothing from a request."""
+    stored = {feature.name: view.schema[feature.name] for feature in view.stored}
+    return pl.Schema({"day": pl.Date(), **dtypes(view.key_schema), **dtypes(stored)})
 
 
 def feature_asset(
@@ -47,7 +53,7 @@ def feature_asset(
 
     @dg.asset(
         key=key,
-        deps=[dg.AssetKey(view.dataset.table.split("/"))],
+        deps=[dg.AssetKey(table.split("/")) for table in sorted({each.dataset.table for each in behind(view)})],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name=names.FEATURES,
@@ -55,6 +61,8 @@ def feature_asset(
         owners=[view.owner or OWNER],
         tags=dict(view.tags),
         description=f"{view.description}\n\nA partition holds every entity that the view serves at the end of the day. "
+        "A day whose definition, input rows and models are those that it was computed from is not computed again; "
+        "`recompute: true` in the run's configuration computes it all the same. "
         f"Definition {documents.version(view)}"
         + (f"; scores of {', '.join(view.models)} are those of the version in production then" if view.models else ""),
         metadata={
@@ -73,60 +81,40 @@ def feature_asset(
             )
         ],
     )
-    def features(context: dg.AssetExecutionContext, lake: LakeResource, clock: ClockResource) -> dg.MaterializeResult:
-        asked, run = days(list(context.partition_keys)), provenance(context)
+    def features(
+        context: dg.AssetExecutionContext, config: SnapshotConfig, lake: LakeResource, clock: ClockResource
+    ) -> dg.MaterializeResult:
         opened = lake.open()
-        reader = LakeReader(opened, documents.datasets)
-        rows = reader.rows(view.dataset.name, view.columns)
-        frame = snapshot(view, prepare(view, rows), asked, ProductionScores(opened))
-        table = opened.table(names.table(*names.features(view.name)))
-        check = snapshot_check(frame, view, _day_before(table, asked[0]))
-        if check.passed:
-            registry = Registry(opened)
-            documents.register(registry, view, clock.now(), run.run_id)
-            stamped = replace(
-                run,
-                inputs=reader.inputs,
-                positions=reader.positions,
-                extra={"view_version": documents.version(view), LAST_DAY: asked[-1].isoformat()},
-            )
-            table.replace(
-                frame,
-                provenance=stamped,
-                where=f"day >= '{asked[0].isoformat()}' AND day <= '{asked[-1].isoformat()}'",
-                partition_by=("day",),
-            )
-        return _result(context, table, frame, check, reader, documents.version(view), len(rows))
+        found = materialize_days(
+            opened,
+            view,
+            documents,
+            days(list(context.partition_keys)),
+            provenance(context),
+            clock.now(),
+            recompute=config.recompute,
+            progress=lambda done, of: context.log.info("%s: %d of %d days computed", view.name, done, of),
+        )
+        for line in told(found):
+            context.log.info("%s: %s", view.name, line)
+        return _result(opened.table(names.table(*names.features(view.name))), found)
 
     return features
 
 
-def _day_before(table: LakeTable, day: date) -> int | None:
-    """Entities in the snapshot of the day before `day`; None if there is none."""
-    if not table.exists():
-        return None
-    before = table.read(columns=["day"], where=[("day", "==", day - timedelta(days=1))])
-    return before.height or None
-
-
-def _result(
-    context: dg.AssetExecutionContext,
-    table: LakeTable,
-    frame: pl.DataFrame,
-    check: dg.AssetCheckResult,
-    reader: LakeReader,
-    version: str,
-    rows_read: int,
-) -> dg.MaterializeResult:
-    kept: dict[str, Any] = table_metadata(table, frame.height if check.passed else 0) if table.exists() else {}
+def _result(table: LakeTable, found: MaterializedDays) -> dg.MaterializeResult:
+    kept: dict[str, Any] = table_metadata(table, found.rows_written) if table.exists() else {}
     return dg.MaterializeResult(
         metadata={
             **kept,
-            "view_version": version,
-            "rows_read": rows_read,
-            "days": len(context.partition_keys),
-            "watermark": positions_metadata(reader.positions),
-            "inputs": dg.MetadataValue.json(reader.inputs),
+            "view_version": found.version,
+            "rows_read": found.rows_read,
+            "days": len(found.standings),
+            "days_computed": len(found.computed),
+            "days_unchanged": len(found.unchanged),
+            "computed_again": dg.MetadataValue.md("\n".join(f"- {line}" for line in told(found))),
+            "watermark": positions_metadata(found.positions),
+            "inputs": dg.MetadataValue.json(dict(found.inputs)),
         },
-        check_results=[check],
+        check_results=[snapshot_check(found.check)],
     )

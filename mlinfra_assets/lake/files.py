@@ -30,6 +30,16 @@ def add_actions(handle: DeltaTable, root: str) -> pl.DataFrame:
     return actions.with_columns(uri=pl.Series([f"{root}/{unquote(p)}" for p in actions["path"]], dtype=pl.String))
 
 
+def by_partition(actions: pl.DataFrame, by: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Rows and paths of each partition: the columns of `by`, `rows`, and `files` in alphabetical order."""
+    found = actions.select(
+        *(pl.col(f"partition.{name}").cast(kind).alias(name) for name, kind in by.items()),
+        pl.col("num_records").alias("rows"),
+        pl.col("path").alias("files"),
+    )
+    return found.group_by(list(by)).agg(pl.col("rows").sum(), pl.col("files").sort()).sort(list(by))
+
+
 def scan(
     files: pl.DataFrame,
     table_schema: pl.Schema,

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from mlinfra_assets.lake import appending, files, history, maintenance, predicate, replacing
+from mlinfra_assets.lake import appending, files, history, maintenance, noting, predicate, replacing
 from mlinfra_assets.lake import schema as schemas
 from mlinfra_assets.lake.errors import ProgressConflictError, SchemaMismatchError
 from mlinfra_assets.lake.history import HistoryEntry
@@ -232,6 +232,32 @@ class LakeTable:
         """
         with self._lock:
             return self._needed(self._opened.at(version), (), where)[0]["uri"].to_list()
+
+    def partitions(self, version: int | None = None) -> pl.DataFrame:
+        """What each partition holds at a version, from the log alone; one without rows is not there.
+
+        Returns:
+            The partition columns, `rows` (int64), and `files`: the paths of its files in alphabetical order. A path is
+            never used twice: where the same files are, the same rows are.
+
+        Raises:
+            MissingTableError: There is no such table or version.
+        """
+        with self._lock:
+            handle = self._opened.at(version)
+            schema = schemas.to_polars(schemas.canonical(pa.schema(handle.schema().to_arrow())))
+            by = {c: schema[c] for c in handle.metadata().partition_columns}
+            return files.by_partition(files.add_actions(handle, self.uri), by)
+
+    def note(self, provenance: Provenance) -> Commit:
+        """A commit without rows, for its provenance: what the table holds is as if computed from these inputs.
+
+        Raises:
+            MissingTableError: The table does not exist.
+            UnavailableError: Disk full, storage out of reach, log damaged: nothing was written.
+        """
+        with self._lock:
+            return Commit(self.name, noting.note(self._opened, provenance), 0)
 
     def provenance(self, version: int | None = None) -> Provenance | None:
         """Where the rows of a version come from: the newest commit at or before it that says so."""

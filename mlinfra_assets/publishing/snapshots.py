@@ -1,4 +1,4 @@
-"""Which commit of a view's snapshots wrote its newest day: what is online rests on the inputs of that one."""
+"""Which commit of a view's snapshots wrote, or confirmed, its newest day: what is online rests on its inputs."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import LakeTable
 
 LAST_DAY = "last_day"
-"""What a commit of snapshots carries: the last day that it wrote."""
+"""What a commit of snapshots carries: the last day that it wrote, or found to be what its inputs give."""
 
 FIRST_LOOK = 16
 
 
 def newest_day(table: LakeTable) -> date | None:
     """The last day that there is a snapshot of."""
-    newest = table.read(columns=["day"])["day"].max() if table.exists() else None
+    newest = table.partitions()["day"].max() if table.exists() else None
     return newest if isinstance(newest, date) else None
 
 
 def newest_snapshot(table: LakeTable) -> Provenance | None:
-    """Provenance of the commit that wrote the newest day; None while there is no snapshot.
+    """Provenance of the newest commit that wrote or confirmed the newest day; None while there is no snapshot.
 
     A later commit of older days alone, a backfill, is not what is served.
     """

@@ -9,6 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.names import EVENT_TIME, KNOWN_AT
 from mlinfra_assets.positions import Positions
 
 TABLE, SOURCE = "curated/stg_order_lines", "order_lines"
@@ -41,3 +42,20 @@ def move_on(lake: Lake, at: datetime, offset: int) -> Positions:
     moment = pl.lit(at).cast(pl.Datetime("us", "UTC"))
     more = last.with_columns(_event_time=moment, _known_at=moment, _offset=pl.lit(offset, pl.Int64()))
     return republish(lake, lambda rows: pl.concat([rows, more]), {0: offset})
+
+
+def late_line(lake: Lake, at: datetime, known_at: datetime) -> int:
+    """Publish the staged lines with one more sale that happened at `at`; returns whose it is."""
+    sale = (
+        lake.table(TABLE)
+        .read()
+        .filter(pl.col("is_sale"), pl.col("customer_id").is_not_null(), pl.col("_event_time") < at)
+        .sort("_offset")
+        .tail(1)
+    )
+    moments = [pl.lit(m).cast(pl.Datetime("us", "UTC")).alias(c) for m, c in ((at, EVENT_TIME), (known_at, KNOWN_AT))]
+    newest = lake.table(TABLE).read(columns=["_offset"])["_offset"].max()
+    assert isinstance(newest, int)
+    late = sale.with_columns(*moments, pl.lit(newest + 1, pl.Int64()).alias("_offset"))
+    republish(lake, lambda rows: pl.concat([rows, late]), {0: newest + 1})
+    return int(late["customer_id"][0])
