@@ -1,0 +1,15 @@
+"""The names in a benchmark's files; imports nothing that the peers do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+KEY = "customer_id"
+LABEL_TIME = "event_timestamp"
+LABEL_ID = "label_id"
+
+
+def parts(folder: Path) -> Iterator[Path]:
+    """The files of events, in order of time."""
+    yield from sorted(folder.glob("part-*.parquet"))
