@@ -10,7 +10,7 @@ from mlinfra_assets.feature_store.column_type import BOOLEAN, FLOAT64, INT64, TI
 from mlinfra_assets.feature_store.engine import exact, sums
 from mlinfra_assets.feature_store.engine.probes import Probes
 from mlinfra_assets.feature_store.engine.reductions import Arrays, Kind, Reducer, Reduction
-from mlinfra_assets.feature_store.engine.rows import VALUE, InputColumn, PreparedRows
+from mlinfra_assets.feature_store.engine.rows import VALUE, InputColumn, PreparedRows, dtype_of
 from mlinfra_assets.feature_store.engine.vector import Vector
 from mlinfra_assets.feature_store.errors import FeatureOverflowError
 from mlinfra_assets.feature_store.nodes import Aggregate, Function, Node
@@ -48,7 +48,7 @@ class AggregateEvaluator:
         self._found = self._reducer.reduce(needed)
 
     def latest(self) -> tuple[np.ndarray, np.ndarray]:
-        """Event time (int64[n], microseconds) of the latest row of each question, and whether there is one (bool[n])."""
+        """Event time (int64[n], microseconds) of the latest row of each question, and whether there is one."""
         chosen = self._probes.as_asked(self._found[_LATEST][0])
         return _at(self._rows.event_time, chosen), chosen >= 0
 
@@ -78,8 +78,8 @@ class AggregateEvaluator:
         if function == "count_distinct":
             return Vector(INT64, self._get("distinct", aggregate)[0], usable).where(usable)
         if function in {"sum", "mean"}:
-            total = self._float_total if column.type == FLOAT64 else self._exact_total
-            return total(aggregate, column, usable)
+            floats = column.type == FLOAT64
+            return self._float_total(aggregate, usable) if floats else self._exact_total(aggregate, column, usable)
         if function in {"variance", "std"}:
             return self._variance(aggregate, column, usable)
         if function == "mean_interval":
@@ -90,8 +90,10 @@ class AggregateEvaluator:
             age = np.where(valid, self._probes.t - _at(self._rows.event_time, chosen), 0)
             return Vector(FLOAT64, exact.to_double(age, 6), valid)
         if function == "latest":
-            valid &= _at(column.validity, chosen) == VALUE
-        return _vector(column.type, _at(column.values, chosen), valid, column.dictionary)
+            valid[valid] = column.validity_at(chosen[valid]) == VALUE
+        values = np.zeros(len(chosen), dtype_of(column.type))
+        values[valid] = column.values_at(chosen[valid])
+        return _vector(column.type, values, valid, column.dictionary)
 
     def _needs(self, a: Aggregate) -> list[Reduction]:
         function, floats = a.function, self._column(a.of).type == FLOAT64
@@ -107,13 +109,21 @@ class AggregateEvaluator:
         elif function == "last_n":
             kinds.append("rows")
         elif function == "mean_interval":
-            kinds += ["first", "last"]
+            kinds.extend(("first", "last"))
         elif function in _CHOSEN:
             kinds.append(_CHOSEN[function])
-        return [_reduction(kind, a) for kind in kinds]
+        return [self._reduction(kind, a) for kind in kinds]
 
     def _get(self, kind: Kind, aggregate: Aggregate) -> Arrays:
-        return self._found[_reduction(kind, aggregate)]
+        return self._found[self._reduction(kind, aggregate)]
+
+    def _reduction(self, kind: Kind, a: Aggregate) -> Reduction:
+        of = None if a.function == "latest" else a.of
+        if kind in {"count", "first", "last"} and of is not None and self._column(of).all_there:
+            # Which rows have a value does not depend on the column: one reduction serves all such columns.
+            of = None
+        parameter = a.parameter if kind in {"quantile", "rows"} else None
+        return Reduction(kind, of, a.where, a.window, a.hop, parameter)
 
     def _column(self, of: Node | None) -> InputColumn:
         if of is not None:
@@ -126,7 +136,7 @@ class AggregateEvaluator:
             return np.ones(len(self._probes), np.bool_)
         return self._get("count", aggregate)[1] == 0
 
-    def _float_total(self, aggregate: Aggregate, column: InputColumn, usable: np.ndarray) -> Vector:
+    def _float_total(self, aggregate: Aggregate, usable: np.ndarray) -> Vector:
         counts, totals = self._get("floats", aggregate)
         valid = usable & (counts > 0)
         if aggregate.function == "mean":
@@ -213,14 +223,8 @@ class AggregateEvaluator:
         rows, begins = self._get("rows", aggregate)
         valid = (np.diff(begins) > 0) & self._finite(aggregate)
         kind = ColumnType("list", element=FLOAT64.kind if column.type.kind == "decimal" else column.type.kind)
-        flat = _vector(column.type, column.values[rows], np.ones(len(rows), np.bool_), column.dictionary)
+        flat = _vector(column.type, column.values_at(rows), np.ones(len(rows), np.bool_), column.dictionary)
         return Vector.of_lists(kind, flat, begins, valid).gather(self._probes.as_asked(np.arange(len(valid))))
-
-
-def _reduction(kind: Kind, a: Aggregate) -> Reduction:
-    of = None if a.function == "latest" else a.of
-    parameter = a.parameter if kind in {"quantile", "rows"} else None
-    return Reduction(kind, of, a.where, a.window, a.hop, parameter)
 
 
 def _at(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:

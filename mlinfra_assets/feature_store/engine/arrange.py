@@ -9,44 +9,75 @@ import numpy as np
 from mlinfra_assets.feature_store.engine.compiled import compiled
 
 
-@dataclass(frozen=True)
+@dataclass
 class Coordinates:
-    """Where each row stands.
+    """Where rows stand. What has been put in order is let go of.
 
     Attributes:
         event_time: int64[n], microseconds since 1970 UTC.
-        known_at: int64[n], microseconds since 1970 UTC.
+        lag: Integers[n], known-at time less event time, in microseconds.
         place: Partition, offset and row, integers[n] each.
     """
 
     event_time: np.ndarray
-    known_at: np.ndarray
+    lag: np.ndarray
     place: tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def arrange(entity: np.ndarray, entities: int, at: Coordinates) -> tuple[np.ndarray, np.ndarray]:
-    """The order of the rows, and where each entity begins in it (int64[entities + 1]).
+_NONE = np.zeros(0, np.int8)
+
+
+def arrange(
+    entity: np.ndarray, entities: int, at: Coordinates
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The order of the rows, and what they are in it.
 
     Args:
-        entity: int64[n], number of each row's entity.
+        entity: int32[n], number of each row's entity; a row of entity -1 is left out.
         entities: How many there are.
         at: Where the rows stand. Of rows at one position only the one that was known first is in the order.
 
     Returns:
-        int64[m], row numbers; m is n less the repeats.
+        Row numbers, int64[m]; where each entity begins, int64[entities + 1]; event times and known-at times, int64[m].
     """
     starts, order = _group(entity, entities)
-    loose = _out_of_order(order, entity, at.event_time, at.known_at, *at.place)
+    event_time, at.event_time = taken(at.event_time, order), _NONE
+    known_at, at.lag = _later(event_time, at.lag, order), _NONE
+    loose = _out_of_order(order, starts, event_time, known_at, *at.place)
     if loose.any():
         places = np.flatnonzero(loose)
         rows = order[places]
-        by = (*reversed([part[rows] for part in at.place]), at.known_at[rows], at.event_time[rows], entity[rows])
-        order[places] = rows[np.lexsort(by)]
-        keep = _first_of_position(order, entity, at.event_time, *at.place)
+        whose = np.repeat(np.arange(entities), np.diff(starts))[places]
+        by = (*reversed([part[rows] for part in at.place]), known_at[places], event_time[places], whose)
+        better = places[np.lexsort(by)]
+        for array in (order, event_time, known_at):
+            array[places] = array[better]
+        keep = _first_of_position(order, starts, event_time, *at.place)
         if not keep.all():
-            order = order[keep]
+            order, event_time, known_at = order[keep], event_time[keep], known_at[keep]
             starts = np.concatenate([[0], np.cumsum(keep)])[starts].astype(np.int64)
-    return order, starts
+    return order, starts, event_time, known_at
+
+
+@compiled
+def taken(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """The values at some places (int64[m])."""
+    found = np.empty(len(order), values.dtype)
+    for i in range(len(order)):
+        found[i] = values[order[i]]
+    return found
+
+
+@compiled
+def _later(event_time: np.ndarray, lag: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Event times, which are in order, plus lags, which are not."""
+    known_at = event_time.copy()
+    if not (lag == lag[:1]).all():
+        for i in range(len(order)):
+            known_at[i] += lag[order[i]]
+    elif len(lag) > 0:
+        known_at += lag[0]
+    return known_at
 
 
 @compiled
@@ -54,81 +85,78 @@ def _group(entity: np.ndarray, entities: int) -> tuple[np.ndarray, np.ndarray]:
     """A stable counting sort by entity: where each begins, and the order."""
     starts = np.zeros(entities + 1, np.int64)
     for e in entity:
-        starts[e + 1] += 1
+        if e >= 0:
+            starts[e + 1] += 1
     for e in range(entities):
         starts[e + 1] += starts[e]
     following = starts[:-1].copy()
-    order = np.empty(len(entity), np.int64)
+    order = np.empty(starts[-1], np.int64)
     for i in range(len(entity)):
-        order[following[entity[i]]] = i
-        following[entity[i]] += 1
+        if entity[i] >= 0:
+            order[following[entity[i]]] = i
+            following[entity[i]] += 1
     return starts, order
 
 
 @compiled
 def _out_of_order(
     order: np.ndarray,
-    entity: np.ndarray,
+    starts: np.ndarray,
     event_time: np.ndarray,
     known_at: np.ndarray,
     partition: np.ndarray,
     offset: np.ndarray,
     row: np.ndarray,
 ) -> np.ndarray:
-    """Which rows belong to an entity that has rows out of order, or two of one position (bool[n], in the order)."""
+    """Which rows belong to an entity that has rows out of order, or two of one position: bool[n], in the order."""
     loose = np.zeros(len(order), np.bool_)
-    first = 0
-    while first < len(order):
-        last = first + 1
+    for entity in range(len(starts) - 1):
         sound = True
-        while last < len(order) and entity[order[last]] == entity[order[first]]:
-            a, b = order[last - 1], order[last]
-            if event_time[b] < event_time[a]:
+        for m in range(starts[entity] + 1, starts[entity + 1]):
+            if event_time[m] > event_time[m - 1]:
+                continue
+            # Between rows of one event time a repeat can stand anywhere: these are looked at one by one.
+            if event_time[m] < event_time[m - 1] or known_at[m] != known_at[m - 1]:
                 sound = False
-            elif event_time[b] == event_time[a]:
-                # Between rows of one event time a repeat can stand anywhere: these are looked at one by one.
-                if known_at[b] != known_at[a]:
-                    sound = False
-                elif partition[b] != partition[a]:
-                    sound = sound and partition[b] > partition[a]
-                elif offset[b] != offset[a]:
-                    sound = sound and offset[b] > offset[a]
-                else:
-                    sound = sound and row[b] > row[a]
-            last += 1
+                break
+            a, b = order[m - 1], order[m]
+            if partition[b] != partition[a]:
+                sound = partition[b] > partition[a]
+            elif offset[b] != offset[a]:
+                sound = offset[b] > offset[a]
+            else:
+                sound = row[b] > row[a]
+            if not sound:
+                break
         if not sound:
-            loose[first:last] = True
-        first = last
+            loose[starts[entity] : starts[entity + 1]] = True
     return loose
 
 
 @compiled
 def _first_of_position(
     order: np.ndarray,
-    entity: np.ndarray,
+    starts: np.ndarray,
     event_time: np.ndarray,
     partition: np.ndarray,
     offset: np.ndarray,
     row: np.ndarray,
 ) -> np.ndarray:
-    """Which rows are the first of their position, among those of one entity and event time (bool[n], in the order)."""
+    """Which rows are the first of their position, among those of one entity and event time: bool[n], in the order."""
     keep = np.ones(len(order), np.bool_)
-    first = 0
-    while first < len(order):
-        last = first + 1
-        while (
-            last < len(order)
-            and entity[order[last]] == entity[order[first]]
-            and event_time[order[last]] == event_time[order[first]]
-        ):
-            last += 1
-        if last - first > 1:
-            seen = set()
-            for m in range(first, last):
-                i = order[m]
-                place = (np.int64(partition[i]), np.int64(offset[i]), np.int64(row[i]))
-                if place in seen:
-                    keep[m] = False
-                seen.add(place)
-        first = last
+    for entity in range(len(starts) - 1):
+        first = starts[entity]
+        while first < starts[entity + 1]:
+            last = first + 1
+            while last < starts[entity + 1] and event_time[last] == event_time[first]:
+                last += 1
+            if last - first > 1:
+                seen = set()
+                for m in range(first, last):
+                    i = order[m]
+                    place = (np.int64(partition[i]), np.int64(offset[i]), np.int64(row[i]))
+                    if place in seen:
+                        keep[m] = False
+                    seen.add(place)
+            first = last
     return keep

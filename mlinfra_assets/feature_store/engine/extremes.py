@@ -98,10 +98,8 @@ def extreme(
             while node >= 1:
                 left = 2 * node
                 # A row may have the largest key of all: whether there is a row decides, then the key.
-                if rows[left + 1] < 0 or (rows[left] >= 0 and keys[left] <= keys[left + 1]):
-                    better = left
-                else:
-                    better = left + 1
+                right_is_better = rows[left + 1] >= 0 and (rows[left] < 0 or keys[left] > keys[left + 1])
+                better = left + right_is_better
                 keys[node] = keys[better]
                 rows[node] = rows[better]
                 node >>= 1

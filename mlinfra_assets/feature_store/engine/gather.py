@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,14 +12,17 @@ from mlinfra_assets import names
 from mlinfra_assets.feature_store.column_type import FLOAT64
 from mlinfra_assets.feature_store.dataset import COORDINATES
 from mlinfra_assets.feature_store.engine.arrange import Coordinates
+from mlinfra_assets.feature_store.engine.compiled import compiled
 from mlinfra_assets.feature_store.engine.entities import EntityIndex
-from mlinfra_assets.feature_store.engine.rows import NOT_FINITE, InputColumn, input_types, polars_type
+from mlinfra_assets.feature_store.engine.rows import NOT_FINITE, VALUE, InputColumn, input_types, polars_type
 from mlinfra_assets.feature_store.engine.trees import TreeEvaluator
 from mlinfra_assets.feature_store.engine.vector import Vector
 from mlinfra_assets.feature_store.errors import FeatureOverflowError, RetrievalError
 from mlinfra_assets.feature_store.nodes import Column, Node
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.positions import Positions
+
+_MOST = 0.75
 
 PLACE = (names.PARTITION, names.OFFSET, names.ROW)
 
@@ -30,22 +34,23 @@ class Gathered:
     Attributes:
         keys: The join keys of the rows, a frame for each that came; only if all entities are of interest.
         numbers: The numbers of the rows' entities, int32 arrays; only if some are of interest.
-        times: Event time and known-at time of the rows, int64 arrays.
+        event_times: Event times of the rows, int64 arrays.
+        lags: Known-at times less event times, integer arrays.
         places: Partition, offset and row.
         inputs: The view's row expressions.
     """
 
     keys: list[pl.DataFrame] = field(default_factory=list)
     numbers: list[np.ndarray] = field(default_factory=list)
-    times: tuple[list[np.ndarray], list[np.ndarray]] = field(default_factory=lambda: ([], []))
+    event_times: list[np.ndarray] = field(default_factory=list)
+    lags: list[np.ndarray] = field(default_factory=list)
     places: tuple[list[np.ndarray], ...] = field(default_factory=lambda: ([], [], []))
     inputs: list[tuple[InputColumn, ...]] = field(default_factory=list)
 
     def coordinates(self) -> Coordinates:
-        """Where all rows stand."""
-        event_time, known_at = (_joined(parts, np.int64) for parts in self.times)
+        """Where all rows stand; what was gathered of it is let go of."""
         partition, offset, row = (_joined(parts, np.int8) for parts in self.places)
-        return Coordinates(event_time, known_at, (partition, offset, row))
+        return Coordinates(_joined(self.event_times, np.int64), _joined(self.lags, np.int8), (partition, offset, row))
 
     def input(self, view: FeatureView, j: int) -> InputColumn:
         """One row expression of all rows; what was gathered of it is let go of."""
@@ -92,24 +97,23 @@ class Gatherer:
             FeatureOverflowError: A row expression does not fit in 64 bits.
         """
         keys = list(self._view.join_keys)
+        nulls = [key for key in keys if rows.get_column(key).null_count()]
+        if nulls:
+            self.without_key += rows.select(pl.any_horizontal(pl.col(nulls).is_null()).sum()).item()
         chosen = None
-        nulls = rows.select(pl.any_horizontal(pl.col(keys).is_null()).sum()).item() if rows.height else 0
-        self.without_key += nulls
         if self._only is not None:
             numbers = self._only.numbers(rows)
-            chosen = np.flatnonzero(numbers >= 0)
-            self.found.numbers.append(numbers[chosen].astype(np.int32))
-        elif nulls:
-            chosen = np.flatnonzero(rows.select(pl.all_horizontal(pl.col(keys).is_not_null())).to_series().to_numpy())
-        if chosen is not None:
-            if len(chosen) == rows.height:
-                chosen = None
-            else:
-                rows = rows[chosen]
+            inside = numbers >= 0
+            # A few rows of others are left out later at no cost, many are not worth carrying.
+            if np.count_nonzero(inside) < _MOST * len(inside):
+                chosen, numbers = np.flatnonzero(inside), numbers[inside]
+                rows = rows.filter(pl.Series(inside))
+            self.found.numbers.append(numbers)
         if self._only is None:
             self.found.keys.append(rows.select(keys).rechunk())
-        for parts, column in zip(self.found.times, (names.EVENT_TIME, names.KNOWN_AT), strict=True):
-            parts.append(rows.get_column(column).to_physical().to_numpy())
+        event_time = rows.get_column(names.EVENT_TIME).to_physical().to_numpy()
+        self.found.event_times.append(event_time)
+        self.found.lags.append(_narrow(rows.get_column(names.KNOWN_AT).to_physical().to_numpy() - event_time))
         for parts, column in zip(self.found.places, PLACE, strict=True):
             parts.append(_narrow(rows.get_column(column).to_numpy()))
         self.found.inputs.append(_inputs(self._view, rows))
@@ -162,16 +166,25 @@ def _inputs(view: FeatureView, rows: pl.DataFrame) -> tuple[InputColumn, ...]:
 
 
 def _stored(vector: Vector) -> InputColumn:
-    validity = vector.valid.view(np.uint8)
     if vector.type == FLOAT64:
-        finite = np.isfinite(vector.values)
-        validity = np.where(vector.valid & ~finite, np.uint8(NOT_FINITE), validity)
-        # Adding zero turns a negative zero into zero and changes nothing else.
-        return InputColumn(vector.type, np.where(vector.valid, vector.values, 0.0) + 0.0, validity)
+        return InputColumn(vector.type, *_stored_floats(vector.values, vector.valid))
+    validity = vector.valid.view(np.uint8)
     if vector.valid.all():
         return InputColumn(vector.type, vector.values.astype(np.int64, copy=False), validity, vector.dictionary)
     values = np.where(vector.valid, vector.values, 0).astype(np.int64)
     return InputColumn(vector.type, values, validity, vector.dictionary)
+
+
+@compiled
+def _stored_floats(values: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    stored = np.zeros(len(values), np.float64)
+    validity = np.zeros(len(values), np.uint8)
+    for i in range(len(values)):
+        if valid[i]:
+            # Adding zero turns a negative zero into zero and changes nothing else.
+            stored[i] = values[i] + 0.0
+            validity[i] = VALUE if math.isfinite(values[i]) else NOT_FINITE
+    return stored, validity
 
 
 def _narrow(values: np.ndarray) -> np.ndarray:

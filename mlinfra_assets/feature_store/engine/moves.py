@@ -8,6 +8,7 @@ then on only what changes is moved, so that a row costs the same however many qu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from mlinfra_assets.feature_store.engine.compiled import compiled
 from mlinfra_assets.feature_store.engine.rows import PreparedRows, Replacements
 from mlinfra_assets.feature_store.engine.timeline import Timeline
 
+Number: TypeAlias = Any  # of NumPy or of Python: compiled they are one
 _NONE = np.zeros(0, np.int64)
 _SEARCH = 16
 """Rows to a question above which a window's ends are searched for by halving."""
@@ -89,7 +91,7 @@ def apart(
 
 
 @compiled
-def _after(times: np.ndarray, low: int, high: int, edge: int) -> int:
+def _after(times: np.ndarray, low: Number, high: Number, edge: Number) -> Number:
     """The first of times[low:high], which do not fall, that is later than the edge."""
     while low < high:
         middle = (low + high) >> 1

@@ -15,7 +15,6 @@ from mlinfra_assets.feature_store.engine.gather import PLACE, Gatherer
 from mlinfra_assets.feature_store.engine.replacements import find_replacements, take
 from mlinfra_assets.feature_store.engine.rows import (
     NOT_FINITE,
-    InputColumn,
     PreparedRows,
     PrepareReport,
     Replacements,
@@ -70,7 +69,7 @@ def _add_changes(
     rows = rows.sort(names.KNOWN_AT, names.RELEASE, nulls_last=False).unique(PLACE, keep="first", maintain_order=True)
     repeated = given - rows.height
     replaced = find_replacements(rows, view.dataset.primary_key)
-    if getattr(view.dataset, "deletes", ""):
+    if view.dataset.deletes:
         deleted = rows.get_column(view.dataset.deletes).fill_null(value=False)
         replaced = take(replaced, np.flatnonzero(~deleted.to_numpy()))
         rows = rows.filter(~deleted)
@@ -90,19 +89,16 @@ def _arranged(
         keys = pl.concat(found.keys) if found.keys else pl.DataFrame(schema=dtypes(view.key_schema))
         found.keys.clear()
         wanted = EntityIndex.of(keys)
-        entity = wanted.numbers(keys).astype(np.int32)
+        entity = wanted.numbers(keys)
         del keys
     else:
         entity = np.concatenate([np.zeros(0, np.int32), *found.numbers])
         found.numbers.clear()
-    at = found.coordinates()
-    order, starts = arrange(entity, wanted.keys.height, at)
-    repeated += len(entity) - len(order)
+    order, starts, event_time, known_at = arrange(entity, wanted.keys.height, found.coordinates())
+    repeated += int(np.count_nonzero(entity >= 0)) - len(order)
     del entity
-    event_time, known_at = at.event_time[order], at.known_at[order]
-    del at
-    inputs = tuple(_ordered(found.input(view, j), order) for j in range(len(view.inputs)))
-    strange = [column.validity == NOT_FINITE for column in inputs if column.type == FLOAT64]
+    inputs = tuple(found.input(view, j).arranged(order) for j in range(len(view.inputs)))
+    strange = [c.validity == NOT_FINITE for c in inputs if c.type == FLOAT64 and not c.all_there]
     keys, starts = _with_rows(wanted.keys, starts)
     return PreparedRows(
         starts=starts,
@@ -119,11 +115,6 @@ def _arranged(
             not_finite=int(np.logical_or.reduce(strange).sum()) if strange else 0,
         ),
     )
-
-
-def _ordered(column: InputColumn, order: np.ndarray) -> InputColumn:
-    ordered = InputColumn(column.type, column.values[order], column.validity[order], column.dictionary)
-    return ordered.cut(0, len(order)) if column.type.kind == "string" else ordered
 
 
 def _replacements(view: FeatureView, replaced: Replacements | None, order: np.ndarray) -> Replacements | None:

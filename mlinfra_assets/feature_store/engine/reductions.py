@@ -97,7 +97,7 @@ class Reducer:
             return lists.last_rows(limit, *path, state)
         if kind == "distinct":
             return (ranks.count_distinct(*path, state, *self._coded(reduction.of)),)
-        values = self.integers(reduction.of)
+        values = self._rows.event_time if kind in {"first", "last"} else self.integers(reduction.of)
         if kind == "integers":
             return sums.sum_integers(*path, state, values)
         if kind == "squares":
@@ -129,7 +129,11 @@ class Reducer:
         )
 
     def _state(self, of: Node | None, where: Node | None) -> np.ndarray:
-        state = np.ones(len(self._rows), np.uint8) if of is None else self._rows.inputs[self._places[of]].validity
+        column = None if of is None else self._rows.inputs[self._places[of]]
+        if column is None or column.all_there:
+            state = _kept(self._states, (None, None), lambda: np.ones(len(self._rows), np.uint8))
+        else:
+            state = column.validity
         if where is None:
             return state
         condition = self._rows.inputs[self._places[where]]
@@ -137,9 +141,10 @@ class Reducer:
 
     def has_strange(self, of: Node | None) -> bool:
         """Whether any value of a row expression is NaN or infinite."""
-        if of is None or self._rows.inputs[self._places[of]].type != FLOAT64:
+        column = None if of is None else self._rows.inputs[self._places[of]]
+        if column is None or column.type != FLOAT64 or column.all_there:
             return False
-        return bool((self._rows.inputs[self._places[of]].validity > VALUE).any())
+        return bool((column.validity > VALUE).any())
 
 
 def by_order(bits: np.ndarray) -> np.ndarray:

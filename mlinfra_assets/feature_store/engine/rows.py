@@ -18,23 +18,71 @@ from mlinfra_assets.feature_store.view import FeatureView
 NULL, VALUE, NOT_FINITE = 0, 1, 2
 
 
-@dataclass(frozen=True)
 class InputColumn:
     """One row expression of a view (`view.inputs[j]`), evaluated for every row.
 
-    Attributes:
+    Args:
         type: Its type.
         values: float64[n] for a float64 expression, else int64[n]: a decimal unscaled, a boolean as 0 or 1, a timestamp
             in microseconds, a date in days since 1970, a string as its place in `dictionary`. A null row holds 0. No
             float is a negative zero.
         validity: uint8[n]: 0 null, 1 a value, 2 a float that is NaN or infinite.
-        dictionary: The different strings, sorted by code point, each used. Empty for other types.
+        dictionary: The different strings, sorted by code point. Empty for other types.
+        order: The rows of the column are those of `values` and `validity` at these places (int64[m]), which are taken
+            when they are first needed. None: as they stand.
     """
 
-    type: ColumnType
-    values: np.ndarray
-    validity: np.ndarray
-    dictionary: tuple[str, ...] = ()
+    __slots__ = ("_there", "_validity", "_validity_order", "_values", "_values_order", "dictionary", "type")
+
+    def __init__(
+        self,
+        type: ColumnType,  # noqa: A002 - the name that every typed thing here has
+        values: np.ndarray,
+        validity: np.ndarray,
+        dictionary: tuple[str, ...] = (),
+        order: np.ndarray | None = None,
+    ) -> None:
+        self.type = type
+        self.dictionary = dictionary
+        self._values, self._values_order = values, order
+        self._validity, self._validity_order = validity, order
+        self._there: bool | None = None
+
+    def __len__(self) -> int:
+        return len(self._validity if self._validity_order is None else self._validity_order)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The value of each row."""
+        if self._values_order is not None:
+            self._values, self._values_order = self._values[self._values_order], None
+        return self._values
+
+    @property
+    def validity(self) -> np.ndarray:
+        """Of each row whether it has a value."""
+        if self._validity_order is not None:
+            self._validity, self._validity_order = self._validity[self._validity_order], None
+        return self._validity
+
+    @property
+    def all_there(self) -> bool:
+        """Whether every row has a finite value."""
+        if self._there is None:
+            self._there = bool((self._validity == VALUE).all())
+        return self._there
+
+    def values_at(self, rows: np.ndarray) -> np.ndarray:
+        """The values of some rows (int64[m])."""
+        return self._values[rows if self._values_order is None else self._values_order[rows]]
+
+    def validity_at(self, rows: np.ndarray) -> np.ndarray:
+        """The validity of some rows (int64[m])."""
+        return self._validity[rows if self._validity_order is None else self._validity_order[rows]]
+
+    def arranged(self, order: np.ndarray) -> InputColumn:
+        """The rows at some places (int64[m])."""
+        return InputColumn(self.type, self.values, self.validity, self.dictionary, order)
 
     def cut(self, begin: int, end: int) -> InputColumn:
         """Rows begin to end (exclusive), with a dictionary of their own."""

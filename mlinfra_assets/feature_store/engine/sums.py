@@ -6,10 +6,13 @@ A row's state: 0, it has no value; 1, it has one; 2, its value is NaN or infinit
 from __future__ import annotations
 
 import math
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from mlinfra_assets.feature_store.engine.compiled import compiled
+
+Number: TypeAlias = Any  # of NumPy or of Python: compiled they are one
 
 LIMBS = 72
 """Of 32 bits each, from 2 ** -1074 up: room for every double, and for 2 ** 63 of the largest."""
@@ -201,7 +204,7 @@ def sum_squared_deviations(rows: np.ndarray, begins: np.ndarray, values: np.ndar
 
 
 @compiled
-def _accumulate(limbs: np.ndarray, value: float, sign: int) -> int:
+def _accumulate(limbs: np.ndarray, value: Number, sign: int) -> int:
     """Add (sign 1) or take away (sign -1) a finite double; the lowest limb touched, -1 for zero."""
     if value == 0.0:
         return -1
