@@ -16,7 +16,7 @@ import polars as pl
 from bench.harness.layout import KEY, LABEL_ID, LABEL_TIME
 from mlinfra_assets import names
 
-FIRST_DAY = np.datetime64("2025-01-01", "us").astype(np.int64)
+FIRST_DAY = int(np.datetime64("2025-01-01", "us").astype(np.int64))
 FILE_ROWS = 1_000_000
 DAY = 86_400_000_000
 _SLOT = 10_000_000

@@ -91,7 +91,7 @@ class Runner:
             out = expected if ours else scratch / "peer.parquet"
             cost = run(method, python, case.small, case.data, out, environ)
             if isinstance(cost, Unfinished):
-                self.say(f"{case.name}: {method.name} {cost.reason}")
+                self.say(f"{case.name}: {method.name} {cost.reason.splitlines()[0]}")
                 if ours or cost.failed:
                     raise WrongResultsError(f"{method.name}: {cost.reason}")
                 lines.append(Line(method.name, runs=1, outcome="did not finish", note=_noted(method, cost.reason)))
