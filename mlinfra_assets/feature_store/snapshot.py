@@ -1,4 +1,4 @@
-"""What every entity looked like at the end of each day (UTC)."""
+"""What every entity looked like at a moment, and at the end of each day (UTC)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from mlinfra_assets.feature_store.errors import RetrievalError
 from mlinfra_assets.feature_store.view import FeatureView
 
 DAY = "day"
-CHUNK_ROWS = 1_000_000
+CHUNK_ROWS = 2_000_000
+"""About how many rows are computed at once; each part walks through the windows of its first day anew."""
 
 
 def end_of(day: date) -> int:
@@ -37,8 +38,8 @@ def snapshot(
         models: Whoever scores, for a view that has scores among its features.
 
     Returns:
-        Columns `day`, the join keys, and the features; ordered by day and keys. Only entities that the view serves: at
-        least one row is known, and the latest is inside the TTL.
+        Columns `day`, the join keys, and the features that need nothing from a request; ordered by day and keys. Only
+        entities that the view serves: at least one row is known, and the latest is inside the TTL.
 
     Raises:
         FeatureOverflowError: An exact result does not fit in 64 bits; the message names the feature.
@@ -55,25 +56,40 @@ def iterate_snapshots(
     chunk_rows: int = CHUNK_ROWS,
 ) -> Iterator[pl.DataFrame]:
     """As `snapshot`, in frames of whole days with about `chunk_rows` rows, so that a long backfill fits in memory."""
-    if prepared.keys is None:
-        raise RetrievalError("these rows were put together without keys: a snapshot has to name its entities")
     ordered = sorted(set(days))
     times = np.array([end_of(day) for day in ordered], np.int64)
+    for first, counts, frame in _snapshots(view, prepared, times, models, chunk_rows):
+        named = np.array(ordered[first : first + len(counts)], "datetime64[D]")
+        day = pl.Series(DAY, np.repeat(named, counts)).cast(pl.Date)
+        yield pl.concat([day.to_frame(), frame], how="horizontal")
+
+
+def snapshot_at(view: FeatureView, prepared: PreparedRows, at: int, models: ScoreModels | None = None) -> pl.DataFrame:
+    """The features at a moment (microseconds since 1970 UTC), as known then: as `snapshot`, without a column `day`."""
+    found = [frame for *_, frame in _snapshots(view, prepared, np.array([at], np.int64), models, CHUNK_ROWS)]
+    return pl.concat([empty_snapshot(view).drop(DAY), *found], rechunk=False)
+
+
+def _snapshots(
+    view: FeatureView, prepared: PreparedRows, times: np.ndarray, models: ScoreModels | None, chunk_rows: int
+) -> Iterator[tuple[int, np.ndarray, pl.DataFrame]]:
+    """Number of the first moment, entities at each moment, their keys and features; a few moments at a time."""
+    if prepared.keys is None:
+        raise RetrievalError("these rows were put together without keys: a snapshot has to name its entities")
     entities, begins = served_pairs(prepared, times, view.ttl)
     first = 0
-    while first < len(ordered):
+    while first < len(times):
         last = max(first + 1, int(np.searchsorted(begins, begins[first] + chunk_rows, side="right")) - 1)
         chosen = entities[begins[first] : begins[last]]
         counts = np.diff(begins[first : last + 1])
         if len(chosen):
             t = np.repeat(times[first:last], counts)
-            features = evaluate_at(view, prepared, chosen, t, None, models).features
-            day = pl.Series(DAY, np.repeat(np.array(ordered[first:last], "datetime64[D]"), counts)).cast(pl.Date)
-            yield pl.concat([day.to_frame(), prepared.keys[chosen], features], how="horizontal")
+            found = evaluate_at(view, prepared, chosen, t, None, models, features=view.stored)
+            yield first, counts, pl.concat([prepared.keys[chosen], found.features], how="horizontal")
         first = last
 
 
 def empty_snapshot(view: FeatureView) -> pl.DataFrame:
     """A snapshot without rows: its columns and their types."""
-    kinds = {**view.key_schema, **view.schema}
+    kinds = {**view.key_schema, **{feature.name: view.schema[feature.name] for feature in view.stored}}
     return pl.DataFrame(schema={DAY: pl.Date(), **{name: polars_type(kind) for name, kind in kinds.items()}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,8 @@ from mlinfra_assets.feature_store.engine.related import looked_up
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.engine.vector import Vector
 from mlinfra_assets.feature_store.errors import FeatureOverflowError, RetrievalError
-from mlinfra_assets.feature_store.nodes import Key, Lookup, walk
-from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.feature_store.nodes import Aggregate, Key, Lookup, walk
+from mlinfra_assets.feature_store.view import Feature, FeatureView
 
 __all__ = ["EXPIRED", "HINDSIGHT", "NOT_FOUND", "PRESENT", "Evaluated", "evaluate", "evaluate_at"]
 
@@ -79,11 +80,13 @@ def evaluate_at(
     *,
     keys: pl.DataFrame | None = None,
     request: pl.DataFrame | None = None,
+    features: Sequence[Feature] | None = None,
 ) -> Evaluated:
     """As `evaluate`, for entities by number (int64[n], -1 for one without rows), with what was found of each.
 
-    Their join keys are those of the rows, unless `keys` has them.
+    Their join keys are those of the rows, unless `keys` has them. The features are all, unless `features` has some.
     """
+    chosen = view.features if features is None else features
     t = np.ascontiguousarray(t, np.int64)
     k = t if k is None else np.ascontiguousarray(k, np.int64)
     index = np.ascontiguousarray(index, np.int64)
@@ -91,23 +94,26 @@ def evaluate_at(
         raise RetrievalError(
             f"{len(index)} entities, {len(t)} times and {len(k)} known-at times: give one of each a row"
         )
-    aggregates = AggregateEvaluator(view, prepared, Probes.of(index, t, k, prepared.entities), view.aggregates)
+    aggregates = AggregateEvaluator(view, prepared, Probes.of(index, t, k, prepared.entities), _aggregates(chosen))
     latest, found = aggregates.latest()
     status = np.where(found, PRESENT, NOT_FOUND).astype(np.uint8)
     served = np.ones(len(t), np.bool_)
     if view.ttl is not None:
         status[found & (latest < t - view.ttl)] = EXPIRED
         served = status == PRESENT
-    question = Question(_keys(view, prepared, index, keys), t, k, request, models)
-    features = _features(
-        view, Leaves(view, aggregates, question, served, _other_views(view, prepared, question)), served
-    )
-    return Evaluated(features, status, np.where(found, latest, 0))
+    question = Question(_keys(chosen, prepared, index, keys), t, k, request, models)
+    leaves = Leaves(view, aggregates, question, served, _other_views(view, prepared, question))
+    return Evaluated(_values(view, chosen, leaves, served), status, np.where(found, latest, 0))
 
 
-def _features(view: FeatureView, leaves: Leaves, served: np.ndarray) -> pl.DataFrame:
+def _aggregates(features: Sequence[Feature]) -> list[Aggregate]:
+    found = (node for feature in features for node in walk(feature.node) if isinstance(node, Aggregate))
+    return list(dict.fromkeys(found))
+
+
+def _values(view: FeatureView, features: Sequence[Feature], leaves: Leaves, served: np.ndarray) -> pl.DataFrame:
     columns = []
-    for feature in view.features:
+    for feature in features:
         try:
             columns.append(leaves.tree.evaluate(feature.node).where(served).to_polars(feature.name))
         except FeatureOverflowError as error:
@@ -116,11 +122,11 @@ def _features(view: FeatureView, leaves: Leaves, served: np.ndarray) -> pl.DataF
 
 
 def _keys(
-    view: FeatureView, prepared: PreparedRows, index: np.ndarray, keys: pl.DataFrame | None
+    features: Sequence[Feature], prepared: PreparedRows, index: np.ndarray, keys: pl.DataFrame | None
 ) -> pl.DataFrame | None:
     if keys is not None or prepared.keys is None:
         return keys
-    if not any(isinstance(node, Key) for feature in view.features for node in walk(feature.node)):
+    if not any(isinstance(node, Key) for feature in features for node in walk(feature.node)):
         return None
     numbers = pl.Series(index).replace(-1, None)
     return prepared.keys.select(pl.all().gather(numbers)) if prepared.entities else prepared.keys.clear(len(index))
