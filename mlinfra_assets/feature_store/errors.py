@@ -15,3 +15,7 @@ class RetrievalError(InvalidInputError):
 
 class FeatureOverflowError(MlinfraError):
     """An exact integer result does not fit in 64 bits: it is refused, never wrapped."""
+
+
+class FunctionError(MlinfraError):
+    """A function of plain Python failed on the values that it was given, or returned another type than it declares."""

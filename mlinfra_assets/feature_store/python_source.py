@@ -121,6 +121,8 @@ class _Check:
             self._refuse(self._tree, "type parameters are not allowed")
         if args.posonlyargs or args.kwonlyargs or args.vararg or args.kwarg or args.defaults:
             self._refuse(self._tree, "its parameters have to be plain names, without defaults and stars")
+        if not args.args:
+            self._refuse(self._tree, "it has to take at least one value")
         for name in sorted({self._tree.name, *self._names}):
             if name.startswith("_") or not name.isascii() or name in BUILTINS or name == "math":
                 self._refuse(self._tree, f"{name!r} cannot be a name of its own")
