@@ -15,7 +15,7 @@ from mlinfra_assets.feature_store.engine.probes import HINDSIGHT, Probes
 from mlinfra_assets.feature_store.engine.related import looked_up
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.engine.vector import Vector
-from mlinfra_assets.feature_store.errors import FeatureOverflowError, RetrievalError
+from mlinfra_assets.feature_store.errors import FeatureOverflowError, FunctionError, RetrievalError
 from mlinfra_assets.feature_store.nodes import Aggregate, Key, Lookup, walk
 from mlinfra_assets.feature_store.view import Feature, FeatureView
 
@@ -64,6 +64,7 @@ def evaluate(
 
     Raises:
         FeatureOverflowError: An exact result does not fit in 64 bits; the message names the feature.
+        FunctionError: A function of plain Python failed; the message names the feature.
         RetrievalError: The view has scores and there is nobody to score, or a requested value is missing.
     """
     index = prepared.index_of(entities)
@@ -116,8 +117,8 @@ def _values(view: FeatureView, features: Sequence[Feature], leaves: Leaves, serv
     for feature in features:
         try:
             columns.append(leaves.tree.evaluate(feature.node).where(served).to_polars(feature.name))
-        except FeatureOverflowError as error:
-            raise FeatureOverflowError(f"feature {view.name}:{feature.name}: {error}") from error
+        except (FeatureOverflowError, FunctionError) as error:
+            raise type(error)(f"feature {view.name}:{feature.name}: {error}") from error
     return pl.DataFrame(columns)
 
 

@@ -12,10 +12,11 @@ import polars as pl
 from mlinfra_assets.feature_store.column_type import FLOAT64, TIMESTAMP
 from mlinfra_assets.feature_store.engine.aggregates import AggregateEvaluator
 from mlinfra_assets.feature_store.engine.models import ScoreModels
+from mlinfra_assets.feature_store.engine.python_function import apply_python
 from mlinfra_assets.feature_store.engine.trees import TreeEvaluator
 from mlinfra_assets.feature_store.engine.vector import Vector
 from mlinfra_assets.feature_store.errors import RetrievalError
-from mlinfra_assets.feature_store.nodes import Aggregate, Key, Lookup, Moment, Node, Request, Score
+from mlinfra_assets.feature_store.nodes import Aggregate, Key, Lookup, Moment, Node, Python, Request, Score
 from mlinfra_assets.feature_store.view import FeatureView
 
 
@@ -71,6 +72,8 @@ class Leaves:
         if isinstance(node, Lookup):
             keys = pl.DataFrame([self.tree.evaluate(arg).where(self._served).to_polars(key) for key, arg in node.keys])
             return self._look_up(node, keys).where(self._served)
+        if isinstance(node, Python):
+            return self._python(node)
         if isinstance(node, Score):
             return self._score(node)
         raise TypeError(f"not a feature expression: {node}")
@@ -88,6 +91,13 @@ class Leaves:
                 f"view {self._view.name} needs {node.name!r} ({node.type}) with each question; {given} was given"
             )
         return Vector.from_polars(request.get_column(node.name), node.type)
+
+    def _python(self, node: Python) -> Vector:
+        served = np.flatnonzero(self._served)
+        found = apply_python(node, [self.tree.evaluate(arg).gather(served) for arg in node.args])
+        values, valid = np.zeros(len(self._served), found.values.dtype), np.zeros(len(self._served), np.bool_)
+        values[served], valid[served] = found.values, found.valid
+        return Vector(found.type, values, valid, found.dictionary)
 
     def _score(self, node: Score) -> Vector:
         models, served = self._question.models, self._served
