@@ -36,7 +36,7 @@ def customer(store: FeatureStore) -> FeatureView:
 
 
 def test_a_feature_of_a_view_with_the_same_keys_is_that_of_the_same_entity(store, customer):
-    view = declare(lambda o: {"x": customer["orders"] + 1}, store)
+    view = declare(lambda _: {"x": customer["orders"] + 1}, store)
     lookup = Lookup("customer_features", "orders", (("customer_id", Key("customer_id")),))
     assert view.feature("x").node == Call("add", (lookup, Literal(1, view.schema["x"])))
     assert view.uses == (customer,)
@@ -45,7 +45,7 @@ def test_a_feature_of_a_view_with_the_same_keys_is_that_of_the_same_entity(store
 
 
 def test_a_subset_of_the_views_keys_suffices(store, customer):
-    view = declare(lambda o: {"x": customer["orders"]}, store, entities=[CUSTOMER, SHOP])
+    view = declare(lambda _: {"x": customer["orders"]}, store, entities=[CUSTOMER, SHOP])
     assert view.lookups[0].keys == (("customer_id", Key("customer_id")),)
 
 
@@ -59,7 +59,7 @@ def test_keys_are_mapped_by_name(store, country):
 
 def test_keys_that_are_not_mapped_are_the_views_own(store):
     pair = declare(lambda o: {"n": o.count()}, store, "pair", entities=[SHOP, CUSTOMER])
-    view = declare(lambda o: {"x": pair["n"].at(shop_id=3)}, store)
+    view = declare(lambda _: {"x": pair["n"].at(shop_id=3)}, store)
     (lookup,) = view.lookups
     assert [name for name, _ in lookup.keys] == ["shop_id", "customer_id"]
     assert lookup.keys[1] == ("customer_id", Key("customer_id"))
@@ -67,7 +67,7 @@ def test_keys_that_are_not_mapped_are_the_views_own(store):
 
 def test_views_are_listed_by_name_and_each_once(store, customer, country):
     view = declare(
-        lambda o: {"a": customer["orders"] / 2, "b": country["spent"].at(country="UK"), "c": customer["orders"]}, store
+        lambda _: {"a": customer["orders"] / 2, "b": country["spent"].at(country="UK"), "c": customer["orders"]}, store
     )
     assert list(view.used) == ["country_features", "customer_features"]
     assert len(view.lookups) == 2
@@ -75,10 +75,10 @@ def test_views_are_listed_by_name_and_each_once(store, customer, country):
 
 def test_a_feature_needs_what_the_features_that_it_looks_up_need(store, country):
     view = declare(
-        lambda o: {"asks": country["asked"].at(country="UK"), "plain": country["spent"].at(country="UK")}, store
+        lambda _: {"asks": country["asked"].at(country="UK"), "plain": country["spent"].at(country="UK")}, store
     )
-    above = declare(lambda o: {"far": view["asks"], "near": view["plain"]}, store, "above")
-    only = declare(lambda o: {"x": view["plain"]}, store, "only")
+    above = declare(lambda _: {"far": view["asks"], "near": view["plain"]}, store, "above")
+    only = declare(lambda _: {"x": view["plain"]}, store, "only")
     assert [f.name for f in view.stored] == ["plain"]
     assert [f.name for f in above.stored] == ["near"]
     assert {name: str(kind) for name, kind in above.request_schema.items()} == {"extra": "int64"}
@@ -98,7 +98,7 @@ def test_a_feature_needs_what_the_features_that_it_looks_up_need(store, country)
 )
 def test_a_lookup_that_cannot_be_is_refused(store, country, feature, message: str):
     with pytest.raises(DefinitionError, match=f"view view: (feature x: )?.*{message}"):
-        declare(lambda o: {"x": feature(country)}, store)
+        declare(lambda _: {"x": feature(country)}, store)
 
 
 def test_a_column_is_no_key(store, country):
@@ -108,24 +108,24 @@ def test_a_column_is_no_key(store, country):
 
 def test_a_view_has_to_be_declared_before(country):
     with pytest.raises(DefinitionError, match="looks up country_features:spent, and there is no feature view"):
-        declare(lambda o: {"x": country["spent"].at(country="UK")}, new_store())
+        declare(lambda _: {"x": country["spent"].at(country="UK")}, new_store())
 
 
 def test_a_view_that_uses_others_is_not_online(store, customer):
-    with pytest.raises(DefinitionError, match="view view: it uses customer_features and is online: .* batches only"):
-        declare(lambda o: {"x": customer["orders"]}, store, online=True)
+    with pytest.raises(DefinitionError, match=r"view view: it uses customer_features and is online: .* batches only"):
+        declare(lambda _: {"x": customer["orders"]}, store, online=True)
 
 
 def test_values_in_requests_do_not_clash_through_other_views(store, country):
     with pytest.raises(DefinitionError, match="view country_features asks for 'extra' in a request as a int64"):
-        declare(lambda o: {"x": country["asked"].at(country=request("extra", "string"))}, store)
+        declare(lambda _: {"x": country["asked"].at(country=request("extra", "string"))}, store)
     with pytest.raises(DefinitionError, match="view country_features asks for 'extra' in a request, and that is the"):
-        declare(lambda o: {"extra": country["asked"].at(country="UK")}, store)
+        declare(lambda _: {"extra": country["asked"].at(country="UK")}, store)
 
 
 def test_a_view_is_stored_with_the_views_that_it_uses(store, customer, country):
-    middle = declare(lambda o: {"x": country["spent"].at(country="UK")}, store, "middle")
-    view = declare(lambda o: {"x": middle["x"] / customer["orders"]}, store)
+    middle = declare(lambda _: {"x": country["spent"].at(country="UK")}, store, "middle")
+    view = declare(lambda _: {"x": middle["x"] / customer["orders"]}, store)
     stored = json.loads(canonical_json(view_to_dict(view)))
     assert list(stored["uses"]) == ["customer_features", "middle"]
     assert list(stored["uses"]["middle"]["uses"]) == ["country_features"]
@@ -139,7 +139,7 @@ def test_a_view_is_stored_with_the_views_that_it_uses(store, customer, country):
 
 
 def test_the_hash_follows_the_views_that_are_used(store, customer):
-    view = declare(lambda o: {"x": customer["orders"]}, store)
+    view = declare(lambda _: {"x": customer["orders"]}, store)
     described = replace(view, uses=(replace(customer, description="words", owner="a", deprecated="b"),))
     changed = replace(view, uses=(replace(customer, ttl=5),))
     assert definition_hash(described) == definition_hash(view)
@@ -147,7 +147,7 @@ def test_the_hash_follows_the_views_that_are_used(store, customer):
 
 
 def test_a_view_that_comes_to_use_itself_is_refused(store, customer):
-    view = declare(lambda o: {"x": customer["orders"]}, store)
+    view = declare(lambda _: {"x": customer["orders"]}, store)
     stored = view_to_dict(replace(view, name="customer_features"))
     with pytest.raises(DefinitionError, match="customer_features: it comes to use itself"):
         view_from_dict(stored)
@@ -157,7 +157,7 @@ def test_a_view_that_comes_to_use_itself_is_refused(store, customer):
 
 
 def test_a_document_holds_those_of_the_views_that_are_used(store, customer):
-    view = declare(lambda o: {"x": customer["orders"]}, store)
+    view = declare(lambda _: {"x": customer["orders"]}, store)
     below = ViewDocument(customer, {"sql": "a"}, "select 1", "orders", {"name": "orders"})
     document = ViewDocument(view, {"sql": "b"}, "select 2", "orders", {"name": "orders"}, {"customer_features": below})
     assert ViewDocument.from_json(document.to_json()) == document
@@ -168,8 +168,8 @@ def test_a_document_holds_those_of_the_views_that_are_used(store, customer):
 
 
 def test_a_document_without_what_it_uses_is_refused(store, customer, country):
-    view = declare(lambda o: {"x": customer["orders"]}, store)
-    with pytest.raises(DefinitionError, match="document of view view needs .* customer_features; it is given none"):
+    view = declare(lambda _: {"x": customer["orders"]}, store)
+    with pytest.raises(DefinitionError, match=r"document of view view needs .* customer_features; it is given none"):
         ViewDocument(view)
     with pytest.raises(DefinitionError, match="it is given country_features"):
         ViewDocument(view, uses={"country_features": ViewDocument(country)})
