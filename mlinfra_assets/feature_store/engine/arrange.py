@@ -42,7 +42,7 @@ def arrange(
     """
     starts, order = _group(entity, entities)
     event_time, at.event_time = taken(at.event_time, order), _NONE
-    known_at, at.lag = _later(event_time, at.lag, order), _NONE
+    known_at, at.lag = _later(event_time, at.lag, order) if at.lag.any() else event_time, _NONE
     loose = _out_of_order(order, starts, event_time, known_at, *at.place)
     if loose.any():
         places = np.flatnonzero(loose)
@@ -50,8 +50,9 @@ def arrange(
         whose = np.repeat(np.arange(entities), np.diff(starts))[places]
         by = (*reversed([part[rows] for part in at.place]), known_at[places], event_time[places], whose)
         better = places[np.lexsort(by)]
-        for array in (order, event_time, known_at):
-            array[places] = array[better]
+        order[places], known_at[places] = order[better], known_at[better]
+        if known_at is not event_time:
+            event_time[places] = event_time[better]
         keep = _first_of_position(order, starts, event_time, *at.place)
         if not keep.all():
             order, event_time, known_at = order[keep], event_time[keep], known_at[keep]

@@ -68,6 +68,17 @@ def along(
     return Moves(*found, entity)
 
 
+def spans(
+    rows: PreparedRows, timeline: Timeline, entity: np.ndarray, t: np.ndarray, window: int | None, hop: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first row in the window of each question, and the first one behind it (int64[n] each); all simple entities.
+
+    Without late rows and replaced ones a window is a span of rows, and what needs no value is known from its ends.
+    """
+    width, step = -1 if window is None else window, 1 if hop is None else hop
+    return _spans(rows.starts, rows.event_time, timeline.enter, entity, t, width, step)
+
+
 def apart(
     rows: PreparedRows, entity: np.ndarray, t: np.ndarray, k: np.ndarray, window: int | None, hop: int | None
 ) -> Moves:
@@ -100,6 +111,35 @@ def _after(times: np.ndarray, low: Number, high: Number, edge: Number) -> Number
         else:
             high = middle
     return low
+
+
+@compiled
+def _spans(
+    starts: np.ndarray,
+    event_time: np.ndarray,
+    enter: np.ndarray,
+    entity: np.ndarray,
+    t: np.ndarray,
+    window: int,
+    hop: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    lows = np.zeros(len(t), np.int64)
+    highs = np.zeros(len(t), np.int64)
+    low = np.int64(0)
+    high = np.int64(0)
+    for p in range(len(t)):
+        if entity[p] < 0:
+            continue
+        begin, end = starts[entity[p]], starts[entity[p] + 1]
+        if p == 0 or entity[p] != entity[p - 1]:
+            low = begin
+            high = begin
+        high = _after(enter, high, end, t[p])
+        if window >= 0:
+            low = _after(event_time, low, end, (t[p] - window) // hop * hop)
+        lows[p] = low
+        highs[p] = max(low, high)
+    return lows, highs
 
 
 @compiled

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlinfra_assets.feature_store.engine.compiled import compiled
-from mlinfra_assets.feature_store.engine.moves import Moves, along, apart
+from mlinfra_assets.feature_store.engine.moves import Moves, along, apart, spans
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.engine.timeline import FOREVER, Timeline
 
@@ -77,6 +77,16 @@ class Movements:
         bounds = _parts(self._rows.starts, self._probes.entity, self._timeline is None, CHUNK_ROWS)
         for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
             yield slice(begin, end)
+
+    @property
+    def are_spans(self) -> bool:
+        """Whether what is in a window is always a span of rows."""
+        return self._timeline is not None and self._timeline.all_simple
+
+    def spans(self, window: int | None, hop: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """The first row in the window of each question, and the first behind it, where `are_spans`."""
+        assert self._timeline is not None  # noqa: S101 - `are_spans` says so
+        return spans(self._rows, self._timeline, self._probes.entity, self._probes.t, window, hop)
 
     def moves(self, part: slice, window: int | None, hop: int | None) -> Moves:
         """The moves of a part of the questions for a window, both in microseconds."""

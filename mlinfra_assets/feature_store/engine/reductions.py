@@ -30,6 +30,7 @@ _EXTREMES = {
     "first": extremes.FIRST,
     "last": extremes.LAST,
 }
+_ENDS = frozenset({"count", "first", "last"})
 _RANKS = {"quantile": ranks.QUANTILE, "most_frequent": ranks.MOST_FREQUENT}
 
 
@@ -73,16 +74,31 @@ class Reducer:
 
     def reduce(self, wanted: Sequence[Reduction]) -> dict[Reduction, Arrays]:
         """The result of each, in the order of the questions (`Probes`), as its kernel gives it."""
+        wanted = list(dict.fromkeys(wanted))
+        plain = [r for r in wanted if r.kind in _ENDS and r.of is None and r.where is None]
+        if not self._movements.are_spans:
+            plain = []
+        ready = {reduction: self._ends(reduction) for reduction in plain}
         windows: dict[tuple[int | None, int | None], list[Reduction]] = {}
-        for reduction in dict.fromkeys(wanted):
-            windows.setdefault((reduction.window, reduction.hop), []).append(reduction)
-        found: dict[Reduction, list[Arrays]] = {reduction: [] for reduction in wanted}
+        for reduction in wanted:
+            if reduction not in ready:
+                windows.setdefault((reduction.window, reduction.hop), []).append(reduction)
+        if not windows:
+            return ready
+        found: dict[Reduction, list[Arrays]] = {r: [] for r in wanted if r not in ready}
         for part in self._movements.parts():
             for window, reductions in windows.items():
                 moves = self._movements.moves(part, *window)
                 for reduction in reductions:
                     found[reduction].append(self._reduce(reduction, moves))
-        return {reduction: _joined(reduction, parts) for reduction, parts in found.items()}
+        return ready | {reduction: _joined(reduction, parts) for reduction, parts in found.items()}
+
+    def _ends(self, reduction: Reduction) -> Arrays:
+        """What is known from the ends of a span of rows."""
+        low, high = self._movements.spans(reduction.window, reduction.hop)
+        if reduction.kind == "count":
+            return high - low, np.zeros(len(low), np.int64)
+        return (np.where(high > low, low if reduction.kind == "first" else high - 1, -1),)
 
     def _reduce(self, reduction: Reduction, moves: Moves) -> Arrays:
         state = self.state(reduction.of, reduction.where)

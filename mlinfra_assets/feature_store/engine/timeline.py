@@ -21,11 +21,13 @@ class Timeline:
         enter: int64[rows], microseconds since 1970 UTC.
         leave: int64[rows], microseconds since 1970 UTC; empty if no row is ever replaced.
         simple: uint8[entities]: 1 if the rows of the entity enter in their order, and none of them leaves.
+        all_simple: Whether that is so for all entities.
     """
 
     enter: np.ndarray
     leave: np.ndarray
     simple: np.ndarray
+    all_simple: bool
 
     @classmethod
     def as_of(cls, rows: PreparedRows) -> Timeline:
@@ -39,13 +41,15 @@ class Timeline:
 
     @classmethod
     def _of(cls, rows: PreparedRows, *, hindsight: bool) -> Timeline:
-        enter = rows.event_time if hindsight else np.maximum(rows.event_time, rows.known_at)
+        at_once = hindsight or rows.known_at is rows.event_time
+        enter = rows.event_time if at_once else np.maximum(rows.event_time, rows.known_at)
         leave = _NONE
         if rows.replaced is not None:
             replaced = rows.replaced
             seen = replaced.event_time if hindsight else np.maximum(replaced.event_time, replaced.known_at)
             leave = _leaves(replaced.offsets, seen)
-        return cls(enter, leave, _simple(rows.starts, enter, leave))
+        simple = _simple(rows.starts, enter, leave)
+        return cls(enter, leave, simple, bool(simple.all()))
 
 
 @compiled
