@@ -2,146 +2,155 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar, overload
 
-import numpy as np
 import polars as pl
 
-from mlinfra_assets.feature_store.column_type import ColumnType
-from mlinfra_assets.feature_store.engine.evaluate import HINDSIGHT, evaluate
+from mlinfra_assets.feature_store.engine.evaluate import evaluate
 from mlinfra_assets.feature_store.engine.models import ScoreModels
-from mlinfra_assets.feature_store.engine.prepare import prepare
-from mlinfra_assets.feature_store.errors import RetrievalError
+from mlinfra_assets.feature_store.engine.related import prepare_view
+from mlinfra_assets.feature_store.offline.asked import Asked, asked_of_views, result_name
+from mlinfra_assets.feature_store.offline.entity_table import EntityTable, like, open_table
+from mlinfra_assets.feature_store.offline.estimate import answer_bytes, row_bytes, view_bytes
+from mlinfra_assets.feature_store.offline.partitioned import Plan, answer_in_parts
+from mlinfra_assets.feature_store.offline.progress import Progress, silent
+from mlinfra_assets.feature_store.offline.questions import IN_HINDSIGHT, KNOWN, Questions
+from mlinfra_assets.feature_store.offline.reading import NoRows, Reported
+from mlinfra_assets.feature_store.offline.target import Target
 from mlinfra_assets.feature_store.reader import SourceReader
 from mlinfra_assets.feature_store.store import FeatureService, resolve
 from mlinfra_assets.feature_store.view import FeatureView
 
-KNOWN = "_known"
-"""Column of a result that was computed in hindsight; it says so in every row."""
+__all__ = ["KNOWN", "MAX_MEMORY_BYTES", "Progress", "get_historical_features"]
+
+MAX_MEMORY_BYTES = 1 << 30
+T = TypeVar("T")
 
 
+@overload
 def get_historical_features(
     entity_df: object,
     features: FeatureService | Sequence[str],
     *,
     views: Mapping[str, FeatureView],
     read: SourceReader,
+    into: str | Path,
+    known: str = ...,
+    event_timestamp: str = ...,
+    full_feature_names: bool = ...,
+    models: ScoreModels | None = ...,
+    versions: Mapping[str, int] | None = ...,
+    max_memory_bytes: int = ...,
+    progress: Progress = ...,
+) -> Path: ...
+@overload
+def get_historical_features(
+    entity_df: T,
+    features: FeatureService | Sequence[str],
+    *,
+    views: Mapping[str, FeatureView],
+    read: SourceReader,
+    into: None = None,
+    known: str = ...,
+    event_timestamp: str = ...,
+    full_feature_names: bool = ...,
+    models: ScoreModels | None = ...,
+    versions: Mapping[str, int] | None = ...,
+    max_memory_bytes: int = ...,
+    progress: Progress = ...,
+) -> T: ...
+def get_historical_features(
+    entity_df: object,
+    features: FeatureService | Sequence[str],
+    *,
+    views: Mapping[str, FeatureView],
+    read: SourceReader,
+    into: str | Path | None = None,
     known: str = "as_of",
     event_timestamp: str = "event_timestamp",
     full_feature_names: bool = False,
     models: ScoreModels | None = None,
     versions: Mapping[str, int] | None = None,
-) -> pl.DataFrame:
+    max_memory_bytes: int = MAX_MEMORY_BYTES,
+    progress: Progress = silent,
+) -> object:
     """Each row of `entity_df` once, in its order, with the features of its entity at its time.
 
+    What would take more memory than it may is answered in parts, divided by entity, over temporary files (in the
+    folder that `TMPDIR` names; they are gone in the end). The values are the same to the last bit. A view that is
+    looked up by a mapping, `view["feature"].at(...)`, cannot be divided so: all of its rows are held in memory.
+
     Args:
-        entity_df: A Polars, pandas or Arrow table: the join keys of every view asked for, a time column, anything else.
+        entity_df: The join keys of every view asked for, a time column, the request values that features need, anything
+            else. A Polars frame or lazy frame, an Arrow table or stream, a pandas frame; or the path of a Parquet file,
+            a folder of them, or a Delta table.
         features: `"view:feature"`, `"view"` for all of one, or a feature service.
         views: The declared views by name: `FeatureStore.views`.
         read: Where the rows of the datasets come from.
+        into: A Parquet file to write the result to, whole or not at all. Needed if `entity_df` is a path.
         known: `"as_of"`: only rows known at the row's time count. `"hindsight"`: rows that came late count too, and the
             result has a column `_known` that says so. Otherwise the name of a time column: rows known by then count.
         event_timestamp: The time column. Times have a zone, and it is UTC.
         full_feature_names: Call a feature `view__feature`, as is needed when two views use one name.
         models: Whoever scores, for views that have scores among their features.
         versions: Version of each dataset's table, by dataset. What is not named is read as it is now.
+        max_memory_bytes: About how much memory rows may take, estimated from their number; the result, if it is not
+            written to a file, comes on top.
+        progress: Told how far it has come.
 
     Returns:
-        The columns of `entity_df`, and one for each feature.
+        The columns of `entity_df`, and one for each feature, as the kind of table that `entity_df` is; with `into` its
+        path.
 
     Raises:
         DefinitionError: An unknown view or feature.
-        RetrievalError: A key or time column is missing, of a wrong type, without zone or not UTC; a name is used twice.
+        RetrievalError: A key, time or request column is missing, of a wrong type, without zone or not UTC; a name is
+            used twice; `entity_df` cannot be read; `into` cannot be written.
         FeatureOverflowError: An exact result does not fit in 64 bits; the message names the feature.
+        UnavailableError: The disk is full.
     """
-    spine = to_polars(entity_df)
     wanted = resolve(views, features)
-    t = _times(spine, event_timestamp)
-    k = _known(spine, known, t)
-    names = [f"{view.name}__{f.name}" if full_feature_names else f.name for view, f in wanted]
-    _check_names(spine, names)
-    computed: dict[str, pl.DataFrame] = {}
-    for view, _ in wanted:
-        if view.name not in computed:
-            keys = _keys(spine, view)
-            version = (versions or {}).get(view.dataset.name)
-            rows = read.rows(view.dataset.name, view.columns, version)
-            computed[view.name] = evaluate(view, prepare(view, rows, only=keys), keys, t, k, models)
-    columns = [
-        computed[view.name].get_column(f.name).alias(name) for (view, f), name in zip(wanted, names, strict=True)
-    ]
-    mark = [pl.lit(known).alias(KNOWN)] if known == "hindsight" else []
-    return spine.with_columns(*columns, *mark)
-
-
-def to_polars(table: object) -> pl.DataFrame:
-    """A Polars frame of a Polars, Arrow or pandas table.
-
-    Raises:
-        RetrievalError: It is none of these.
-    """
-    if isinstance(table, pl.DataFrame):
-        return table
-    if isinstance(table, pl.LazyFrame):
-        return table.collect()
-    if hasattr(table, "__arrow_c_stream__"):
-        return pl.DataFrame(cast("Any", table))
-    raise RetrievalError(f"entity_df is a {type(table).__name__}: pass a Polars, pandas or Arrow table")
-
-
-def _times(spine: pl.DataFrame, column: str) -> np.ndarray:
-    if column not in spine.columns:
-        raise RetrievalError(f"entity_df has no time column {column!r}; it has {', '.join(spine.columns)}")
-    series = spine.get_column(column)
-    found = series.dtype
-    if not isinstance(found, pl.Datetime):
-        raise RetrievalError(f"time column {column!r} is a {found}: give times with the zone UTC")
-    if found.time_zone is None:
-        raise RetrievalError(f"time column {column!r} has no zone: say what it is in UTC, as with replace_time_zone")
-    if found.time_zone != "UTC":
-        raise RetrievalError(
-            f"time column {column!r} is in {found.time_zone}: convert it with convert_time_zone('UTC')"
+    names = [result_name(view, feature, full_feature_names) for view, feature in wanted]
+    asked = asked_of_views(wanted, full_feature_names)
+    target = Target.of(entity_df, into)
+    questions = Questions(event_timestamp, known)
+    reader = Reported(read, progress)
+    with tempfile.TemporaryDirectory(prefix="mlinfra-") as folder:
+        table = open_table(entity_df, max_memory_bytes // 4, Path(folder))
+        questions.check(table.schema, [one.view for one in asked], names)
+        width = row_bytes(table.schema) + sum(map(answer_bytes, asked))
+        largest = max(view_bytes(one.view, read, versions or {}) for one in asked)
+        plan = Plan(
+            questions=questions,
+            read=reader if table.rows else NoRows(),
+            versions=versions or {},
+            models=models,
+            progress=progress,
+            folder=Path(folder),
+            memory=max_memory_bytes,
+            needed=table.rows * width + largest,
+            row_bytes=width,
         )
-    if series.null_count():
-        raise RetrievalError(
-            f"time column {column!r} is null in row {series.is_null().arg_max()}: every row needs a time"
-        )
-    micros = series.cast(pl.Datetime("us", "UTC"))
-    if found.time_unit == "ns" and (micros.cast(found) != series).any():
-        raise RetrievalError(f"time column {column!r} has nanoseconds: times are exact to the microsecond, round them")
-    return micros.to_physical().to_numpy()
+        fits = plan.needed <= max_memory_bytes or not table.rows
+        answered = _answer_at_once(table, asked, plan) if fits else answer_in_parts(table, asked, plan)
+        mark = [pl.lit(known).alias(KNOWN)] if known == IN_HINDSIGHT else []
+        frames = (frame.select(*table.schema, *names, *mark) for frame in answered)
+        return like(entity_df, pl.concat(list(frames))) if target is None else target.write(frames)
 
 
-def _known(spine: pl.DataFrame, known: str, t: np.ndarray) -> np.ndarray:
-    if known == "as_of":
-        return t
-    return np.full(len(t), HINDSIGHT) if known == "hindsight" else _times(spine, known)
-
-
-def _keys(spine: pl.DataFrame, view: FeatureView) -> pl.DataFrame:
-    return spine.select(_key(spine, view, name, kind) for name, kind in view.key_schema.items())
-
-
-def _key(spine: pl.DataFrame, view: FeatureView, name: str, kind: ColumnType) -> pl.Series:
-    if name not in spine.columns:
-        raise RetrievalError(f"view {view.name} needs the key {name!r}; entity_df has {', '.join(spine.columns)}")
-    series = spine.get_column(name)
-    if series.dtype == pl.Null:
-        return series.cast(pl.Int64 if kind.kind == "int64" else pl.String)
-    if kind.kind == "int64" and series.dtype.is_integer() and series.dtype not in (pl.UInt64, pl.Int128, pl.UInt128):
-        return series.cast(pl.Int64)
-    if kind.kind == "string" and series.dtype in (pl.String, pl.Categorical, pl.Enum):
-        return series.cast(pl.String)
-    raise RetrievalError(f"key {name!r} of view {view.name} is a {kind}, and a {series.dtype} in entity_df: convert it")
-
-
-def _check_names(spine: pl.DataFrame, names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise RetrievalError(
-            f"{', '.join(twice)} asked for twice, or of two views: ask once, or full_feature_names=True"
-        )
-    taken = sorted(set(names) & set(spine.columns))
-    if taken:
-        raise RetrievalError(f"entity_df has columns {', '.join(taken)} already: rename them")
+def _answer_at_once(table: EntityTable, asked: Sequence[Asked], plan: Plan) -> Iterator[pl.DataFrame]:
+    rows = next(table.frames(max(1, table.rows)))
+    t, k = plan.questions.t(rows), plan.questions.k(rows)
+    found = [rows]
+    for number, one in enumerate(asked):
+        plan.progress(number, len(asked), "answering")
+        keys, request = plan.questions.keys(rows, one.view), plan.questions.request(rows, one.view)
+        prepared = prepare_view(one.view, plan.read, only=keys.unique(), versions=plan.versions)
+        features = evaluate(one.view, prepared, keys, t, k, plan.models, request)
+        features.columns = list(one.names)
+        found.append(features)
+    plan.progress(len(asked), len(asked), "answering")
+    yield pl.concat(found, how="horizontal")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from mlinfra_assets.feature_store import ColumnType, DatasetSchema, Entity, FeatureStore
+from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.feature_store import ColumnType, DatasetSchema, Entity, FeatureStore, request
 from mlinfra_assets.feature_store.errors import RetrievalError
 from mlinfra_assets.feature_store.historical import get_historical_features
 
@@ -63,8 +65,14 @@ class Orders:
         )
         return frame.select(columns)
 
+    def batches(self, dataset: str, columns: Sequence[str], version: int | None = None) -> Iterator[pl.DataFrame]:
+        yield from self.rows(dataset, columns, version).iter_slices(2)
 
-def ask(spine, features: Sequence[str] = ("spending",), **settings) -> pl.DataFrame:
+    def count(self, dataset: str, version: int | None = None) -> int:  # noqa: ARG002 - the protocol's
+        return 5
+
+
+def ask(spine, features: Sequence[str] = ("spending",), **settings) -> Any:
     return get_historical_features(spine, list(features), views=STORE.views, read=Orders(), **settings)
 
 
@@ -110,18 +118,63 @@ def test_a_version_of_a_table_is_passed_to_the_reader():
     assert read.asked == [("orders", 7)]
 
 
-def test_arrow_tables_lazy_frames_and_other_units_are_taken():
-    arrow: pa.Table = SPINE.to_arrow()
+def test_times_and_keys_of_other_widths_are_taken():
     expected = ask(SPINE).select("orders", "value_2d")
-    assert ask(arrow).select("orders", "value_2d").equals(expected)
-    assert ask(SPINE.lazy()).select("orders", "value_2d").equals(expected)
     nanoseconds = SPINE.with_columns(pl.col("event_timestamp").cast(pl.Datetime("ns", "UTC")))
     assert ask(nanoseconds).select("orders", "value_2d").equals(expected)
     assert ask(SPINE.with_columns(pl.col("customer_id").cast(pl.Int16))).select("orders", "value_2d").equals(expected)
 
 
-def test_no_rows_asked_for_is_no_rows_answered():
-    assert ask(SPINE.head(0)).columns == ["label", "customer_id", "event_timestamp", "orders", "value_2d"]
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (SPINE, pl.DataFrame),
+        (SPINE.lazy(), pl.LazyFrame),
+        (SPINE.to_arrow(), pa.Table),
+    ],
+)
+def test_the_answer_is_the_kind_of_table_that_asked(given, kind):
+    found = ask(given)
+    assert isinstance(found, kind)
+    assert pl.DataFrame(found.collect() if isinstance(found, pl.LazyFrame) else found).equals(ask(SPINE))
+
+
+@pytest.mark.parametrize("memory", [1 << 30, 1])
+def test_a_stream_of_record_batches_is_answered_with_one(memory):
+    stream = pa.RecordBatchReader.from_batches(SPINE.to_arrow().schema, SPINE.to_arrow().to_batches(max_chunksize=2))
+    found = ask(stream, max_memory_bytes=memory)
+    assert isinstance(found, pa.RecordBatchReader)
+    assert pl.DataFrame(found.read_all()).equals(ask(SPINE))
+
+
+def test_a_pandas_frame_is_answered_with_one():
+    pytest.importorskip("pandas", reason="the project itself does without pandas")
+    found = ask(SPINE.to_pandas())
+    assert pl.DataFrame(found)["orders"].to_list() == [3, 0, 0, 2]
+
+
+def test_the_same_question_twice_is_answered_twice():
+    assert ask(pl.concat([SPINE, SPINE]))["orders"].to_list() == [3, 0, 0, 2, 3, 0, 0, 2]
+
+
+def test_before_all_history_there_is_nothing():
+    early = SPINE.with_columns(event_timestamp=pl.lit(datetime(1985, 1, 1, tzinfo=UTC)))
+    assert ask(early).select("orders", "value_2d").unique().rows() == [(0, None)]
+
+
+def test_a_window_longer_than_the_history_holds_all_of_it():
+    views = FeatureStore({"orders": ORDERS})
+    views.create_feature_view("long", [CUSTOMER])(lambda orders: {"value": orders["value"].sum("36500d")})
+    found = get_historical_features(SPINE, ["long"], views=views.views, read=Orders())
+    assert found["value"].to_list() == [30.35, None, None, 10.15]
+
+
+@pytest.mark.parametrize("memory", [1 << 30, 1])
+def test_no_rows_asked_for_is_no_rows_answered_of_the_right_types(memory):
+    found = ask(SPINE.head(0), ["spending", "recent:value"], max_memory_bytes=memory)
+    assert found.height == 0
+    kinds = {"orders": pl.Int64, "value_2d": pl.Float64, "value": pl.Float64}
+    assert found.schema == pl.Schema({**SPINE.schema, **kinds})
 
 
 TIME = pl.col("event_timestamp")
@@ -143,6 +196,99 @@ TIME = pl.col("event_timestamp")
         ([1, 2], "is a list"),
     ],
 )
-def test_what_cannot_be_answered_is_refused(spine, message):
+@pytest.mark.parametrize("memory", [1 << 30, 1])
+def test_what_cannot_be_answered_is_refused(spine, message, memory):
     with pytest.raises(RetrievalError, match=message):
-        ask(spine)
+        ask(spine, max_memory_bytes=memory)
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        (["spendin"], "no feature view 'spendin'; did you mean 'spending'"),
+        (["spending:order"], "no feature 'order'; did you mean 'orders'"),
+        (["spending:orders", "spending:orders"], "orders asked for twice"),
+        (["spending:orders", "spending"], "orders asked for twice"),
+        ([], "at least one feature"),
+        ("spending", "at least one feature"),
+    ],
+)
+def test_features_that_are_not_there_are_refused(features, message):
+    with pytest.raises(InvalidInputError, match=message):
+        get_historical_features(SPINE, features, views=STORE.views, read=Orders())
+
+
+def test_a_known_at_column_that_is_not_there_is_refused_with_the_nearest_name():
+    with pytest.raises(RetrievalError, match=r"known='hindsigt' is neither .*; did you mean 'hindsight'"):
+        ask(SPINE, known="hindsigt")
+    with pytest.raises(RetrievalError, match="known-at column 'label' is a String"):
+        ask(SPINE, known="label")
+
+
+def test_in_hindsight_the_mark_needs_its_name():
+    with pytest.raises(RetrievalError, match="columns _known already"):
+        ask(SPINE.with_columns(_known=1), known="hindsight")
+
+
+class Changed(Orders):
+    """The orders as another version of the schema has them."""
+
+    def __init__(self, change: pl.Expr | None):
+        super().__init__()
+        self.change = change
+
+    def rows(self, dataset: str, columns: Sequence[str], version: int | None = None) -> pl.DataFrame:
+        frame = super().rows(dataset, columns, version)
+        return frame.drop("value") if self.change is None else frame.with_columns(self.change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (None, "view spending: dataset orders came without value"),
+        (pl.col("value").cast(pl.Float64), "'value' is a Float64, and the dataset declares it as decimal"),
+        (pl.col("customer_id").cast(pl.String), "'customer_id' is a String, and the dataset declares it as int64"),
+        (pl.lit(None, pl.Datetime("us", "UTC")).alias("_event_time"), "nulls in _event"),
+    ],
+)
+@pytest.mark.parametrize("memory", [1 << 30, 1])
+def test_a_dataset_of_another_schema_is_refused(change, message, memory):
+    with pytest.raises(RetrievalError, match=message):
+        get_historical_features(SPINE, ["spending"], views=STORE.views, read=Changed(change), max_memory_bytes=memory)
+
+
+def asks(orders):
+    return {"twice": request("amount", "float64") * 2, "orders": orders.count()}
+
+
+@pytest.mark.parametrize(
+    ("amount", "message"),
+    [
+        (None, "view asks needs the request value 'amount' \\(float64\\)"),
+        (pl.lit("1"), "request value 'amount' of view asks is a float64, and a String"),
+        (pl.lit(1), "request value 'amount' of view asks is a float64, and a Int32"),
+    ],
+)
+def test_request_values_are_wanted_as_declared(amount, message):
+    views = FeatureStore({"orders": ORDERS})
+    views.create_feature_view("asks", [CUSTOMER])(asks)
+    spine = SPINE if amount is None else SPINE.with_columns(amount=amount)
+    with pytest.raises(RetrievalError, match=message):
+        get_historical_features(spine, ["asks"], views=views.views, read=Orders())
+
+
+def test_a_request_value_may_be_null():
+    views = FeatureStore({"orders": ORDERS})
+    views.create_feature_view("asks", [CUSTOMER])(asks)
+    spine = SPINE.with_columns(amount=pl.Series([1.5, None, 2.0, 0.25]))
+    found = get_historical_features(spine, ["asks"], views=views.views, read=Orders())
+    assert found["twice"].to_list() == [3.0, None, 4.0, 0.5]
+
+
+def test_progress_is_told_up_to_the_end():
+    told = []
+    ask(SPINE, progress=lambda *step: told.append(step))
+    assert told[-1] == (1, 1, "answering")
+    assert [step for step in told if step[2] == "reading orders"] == [
+        (0, 5, "reading orders"), (2, 5, "reading orders"), (4, 5, "reading orders"), (5, 5, "reading orders"),
+    ]  # fmt: skip
