@@ -28,12 +28,12 @@ class Use:
     """Who uses features of a view.
 
     Attributes:
-        kind: A model that is trained on them, or a service.
+        kind: A model that takes them, a service that hands them out, or another view that looks them up.
         name: Its name.
         features: The features of the view that it uses, in its order.
     """
 
-    kind: Literal["model", "service"]
+    kind: Literal["model", "service", "view"]
     name: str
     features: tuple[str, ...]
 
@@ -134,10 +134,11 @@ class Catalogue:
         return found
 
     def users(self, name: str) -> list[Use]:
-        """The models and services that use a view's features."""
+        """The models, services and other views that use a view's features."""
         models = [Use("model", m.name, features_of(name, m.features)) for m in self.models.values()]
         services = [Use("service", s.name, features_of(name, s.features)) for s in self.services]
-        return [use for use in (*models, *services) if use.features]
+        views = [Use("view", v.name, _looked_up(v, name)) for v in self.views.values()]
+        return [use for use in (*models, *services, *views) if use.features]
 
     def _by_digits(self, name: str, digits: str, declared: Version | None) -> Version | None:
         known = {entry.version: entry for entry in self.entries.get(name, [])}
@@ -176,3 +177,8 @@ def open_catalogue(settings: Settings) -> Catalogue:
 def features_of(view: str, features: Sequence[str]) -> tuple[str, ...]:
     """Those of some `"view:feature"` that are of a view, by their own name."""
     return tuple(feature.partition(":")[2] for feature in features if feature.partition(":")[0] == view)
+
+
+def _looked_up(view: FeatureView, name: str) -> tuple[str, ...]:
+    """The features of the view of this name that a view looks up."""
+    return tuple(dict.fromkeys(lookup.feature for lookup in view.lookups if lookup.view == name))

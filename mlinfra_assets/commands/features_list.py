@@ -55,8 +55,10 @@ def view_row(catalogue: Catalogue, name: str) -> dict[str, Any]:
         "online": view.online,
         "features": len(view.features),
         "owner": view.owner,
-        "models": [use.name for use in catalogue.users(name) if use.kind == "model"],
-        "services": [use.name for use in catalogue.users(name) if use.kind == "service"],
+        "deprecated": view.deprecated or None,
+        "request": {name: str(kind) for name, kind in view.request_schema.items()},
+        "uses": list(view.used),
+        "used_by": [{"kind": use.kind, "name": use.name} for use in catalogue.users(name)],
     }
 
 
@@ -67,6 +69,17 @@ def state_of(declared: str | None, registered: list[str]) -> str:
     if declared not in registered:
         return "changed" if registered else "unregistered"
     return "registered" if declared == registered[-1] else "returned"
+
+
+def _name(row: dict[str, Any]) -> Any:  # noqa: ANN401 - text for rich, which is imported when it is needed
+    from rich.text import Text
+
+    name = Text(row["view"], style="bold").append(f"\nof {', '.join(row['entities'])}", style="not bold")
+    if row["uses"]:
+        name.append(f"\nuses {', '.join(row['uses'])}", style="not bold")
+    if row["deprecated"]:
+        name.append(f"\ndeprecated: {row['deprecated']}", style="not bold yellow")
+    return name
 
 
 def _show(out: Any, rows: list[dict[str, Any]]) -> None:  # noqa: ANN401 - a rich console, imported when it is needed
@@ -85,9 +98,9 @@ def _show(out: Any, rows: list[dict[str, Any]]) -> None:  # noqa: ANN401 - a ric
         versions = len(row["registered"])
         if versions > 1:
             version.append(f"\n{versions} versions", style="dim")
-        users = [f"model {m}" for m in row["models"]] + [f"service {s}" for s in row["services"]]
+        users = [f"{user['kind']} {user['name']}" for user in row["used_by"]]
         table.add_row(
-            Text(row["view"], style="bold").append(f"\nof {', '.join(row['entities'])}", style="not bold"),
+            _name(row),
             version,
             f"{row['features']}, {ttl}\n{'online' if row['online'] else 'batch only'}",
             "\n".join([row["owner"] or "nobody", *users]),

@@ -73,7 +73,12 @@ class Documents:
         return view_to_dict(view)
 
     def register(self, registry: Registry, view: FeatureView, at: datetime, run_id: str) -> None:
-        """Keep a view's document, its contract and services in the lake; what is there already stays as it is."""
+        """Keep a view's document in the lake, with its contract, its services and the views that it uses.
+
+        What is there already stays as it is.
+        """
+        for used in view.uses:
+            self.register(registry, used, at, run_id)
         document = self.document(view)
         contract = self._sources[document.source].contract
         registration = Registration(at, run_id, author(), code_version())

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlinfra_assets.feature_store.canonical import canonical_json, node_to_dict
+from mlinfra_assets.feature_store.canonical import canonical_json
 from mlinfra_assets.feature_store.entity import Entity
+from mlinfra_assets.feature_store.node_json import node_to_dict
 from mlinfra_assets.feature_store.registry import VERSION_DIGITS
 from mlinfra_assets.feature_store.store import FeatureService, resolve
 from mlinfra_assets.feature_store.view import FeatureView
@@ -22,10 +23,16 @@ class RegisteredService:
     Attributes:
         name: The service.
         features: Each `"view:feature"`, in order.
+        owner: Who answers for it.
+        description: What it is for.
+        deprecated: What to use instead. Empty: it is in use.
     """
 
     name: str
     features: tuple[str, ...]
+    owner: str = ""
+    description: str = ""
+    deprecated: str = ""
 
     @property
     def version(self) -> str:
@@ -45,10 +52,11 @@ def fingerprint(value: object) -> str:
 
 def services(views: Mapping[str, FeatureView], declared: Iterable[FeatureService]) -> tuple[RegisteredService, ...]:
     """Declared services, each view that one names as a whole taken apart."""
-    return tuple(
-        RegisteredService(s.name, tuple(f"{view.name}:{feature.name}" for view, feature in resolve(views, s)))
-        for s in declared
-    )
+    found = []
+    for service in declared:
+        features = tuple(f"{view.name}:{feature.name}" for view, feature in resolve(views, service))
+        found.append(RegisteredService(service.name, features, service.owner, service.description, service.deprecated))
+    return tuple(found)
 
 
 def feature_rows(view: FeatureView) -> list[dict[str, Any]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import unified_diff
 
-from mlinfra_assets.feature_store.canonical import canonical_json, node_to_dict
+from mlinfra_assets.feature_store.canonical import canonical_json
 from mlinfra_assets.feature_store.duration import format_duration
+from mlinfra_assets.feature_store.node_json import node_to_dict
+from mlinfra_assets.feature_store.nodes import Node, Python, walk
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.feature_store.wording import text_of
 from mlinfra_assets.registry.change import Change, Part
 from mlinfra_assets.registry.contract_diff import contract_changes
 
-RESTING: Mapping[str, Part] = {"sql": "sql", "contract": "contract", "view": "view"}
+RESTING: Mapping[str, Part] = {"sql": "sql", "contract": "contract"}
 ANY_AGE = "any age"
 
 
@@ -30,6 +32,7 @@ def changes(before: ViewDocument, after: ViewDocument) -> tuple[Change, ...]:
         *_named("key", _types(old.key_schema), _types(new.key_schema)),
         *_dataset(old, new),
         *_rests_on(before, after),
+        *_uses(before, after),
     ]
     if before.version != after.version and not found:
         found.append(Change("definition", "", before.version, after.version))
@@ -59,13 +62,21 @@ def _features(old: FeatureView, new: FeatureView) -> Iterator[Change]:
 
 def _two_wordings(old: FeatureView, new: FeatureView, name: str) -> tuple[str, str]:
     """A feature in words before and after: as many as it takes to tell them apart."""
-    nodes = [(view.feature(name).node, view.schema[name]) for view in (old, new)]
-    texts = [text_of(node) for node, _ in nodes]
-    if texts[0] == texts[1]:
-        texts = [f"{text}, {kind}" for text, (_, kind) in zip(texts, nodes, strict=True)]
-    if texts[0] == texts[1]:
-        texts = [canonical_json(node_to_dict(node)) for node, _ in nodes]
-    return texts[0], texts[1]
+    before, after = old.feature(name).node, new.feature(name).node
+    kinds = old.schema[name], new.schema[name]
+    wordings = (
+        (text_of(before), text_of(after)),
+        (f"{text_of(before)}, {kinds[0]}", f"{text_of(after)}, {kinds[1]}"),
+        (_with_sources(before), _with_sources(after)),
+        (canonical_json(node_to_dict(before)), canonical_json(node_to_dict(after))),
+    )
+    return next(pair for pair in wordings if pair[0] != pair[1])
+
+
+def _with_sources(node: Node) -> str:
+    """An expression in words, and the text of each Python function in it."""
+    sources = dict.fromkeys(part.source.rstrip() for part in walk(node) if isinstance(part, Python))
+    return "\n".join((text_of(node), *sources))
 
 
 def _ttl(view: FeatureView) -> str:
@@ -89,6 +100,7 @@ def _dataset(old: FeatureView, new: FeatureView) -> Iterator[Change]:
     ]
     yield from _named("column", *columns)
     yield from _one("primary key", _listed(before.primary_key), _listed(after.primary_key))
+    yield from _one("deletes", before.deletes, after.deletes)
 
 
 def _rests_on(before: ViewDocument, after: ViewDocument) -> Iterator[Change]:
@@ -100,8 +112,19 @@ def _rests_on(before: ViewDocument, after: ViewDocument) -> Iterator[Change]:
             yield from contract_changes(name, before.contract, after.contract)
 
 
+def _uses(before: ViewDocument, after: ViewDocument) -> Iterator[Change]:
+    """The views whose features are looked up, and what changed in those that stayed."""
+    versions = [{name: used.version for name, used in document.uses.items()} for document in (before, after)]
+    for change in _named("view", *versions):
+        yield change
+        if change.before and change.after:
+            inner = changes(before.uses[change.name], after.uses[change.name])
+            yield from (Change("view", f"{change.name}: {c.what}", c.before, c.after) for c in inner if c.values)
+
+
 def _prose(old: FeatureView, new: FeatureView) -> Iterator[Change]:
     yield from _one("online", "yes" if old.online else "no", "yes" if new.online else "no")
+    yield from _one("deprecated", old.deprecated or None, new.deprecated or None)
     yield from _one("owner", old.owner or None, new.owner or None)
     yield from _one("description", old.description or None, new.description or None)
     yield from _named("tag", old.tags, new.tags)

@@ -60,7 +60,11 @@ class Registry:
     def record_services(self, services: Iterable[RegisteredService], registration: Registration) -> None:
         """Keep feature services; one whose features are recorded already stays as it is."""
         for service in services:
-            row = {"features": list(service.features)}
+            row = {
+                "features": list(service.features),
+                "owner": service.owner,
+                "description": service.description,
+            }
             self._record(self._services, service.name, service.version, row, registration)
 
     def record_contract(self, name: str, fingerprint: str, document_json: str, registration: Registration) -> bool:

@@ -58,6 +58,8 @@ COLUMNS: dict[str, dict[str, tuple[pl.DataType, str]]] = {
         "name": (pl.String(), "The feature service."),
         "version": (pl.String(), "12 hexadecimal digits over its features."),
         "features": (pl.List(pl.String()), "Its features in order, each view:feature."),
+        "owner": (pl.String(), "Who answered for it when it was registered."),
+        "description": (pl.String(), "What it is for."),
         **_CIRCUMSTANCES,
     },
 }

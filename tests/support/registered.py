@@ -53,3 +53,16 @@ def document(
 def counting(window: str = "30d", **more: Any) -> ViewDocument:
     """A view with the count over a window as its one feature."""
     return document(lambda orders: {"n": orders.count(window)}, **more)
+
+
+def looking_up(window: str = "30d", **used: Any) -> ViewDocument:
+    """A view of orders that looks up how many its customer has, in a view `customers` that counts over a window."""
+    counts = counting(window, **used)
+    store = FeatureStore({"orders": ORDERS})
+    store.views["customers"] = counts.view
+
+    def order_features(orders):
+        return {"n": counts.view["n"].at(customer_id=orders["customer_id"].latest())}
+
+    view = store.create_feature_view("order_features", [Entity("order", ["order_id"])])(order_features)
+    return ViewDocument(view, source="orders", uses={"customers": counts})

@@ -95,8 +95,8 @@ def test_a_view_that_is_no_longer_declared_is_listed_and_shown(run: Callable, re
 
 def test_users_of_a_view_are_listed(run: Callable) -> None:
     rows = {row["view"]: row for row in json.loads(run("list", "--json")[1])}
-    assert rows["customer_features"]["models"] == ["churn"]
-    assert rows["product_features"]["models"] == []
+    assert {"kind": "model", "name": "churn"} in rows["customer_features"]["used_by"]
+    assert rows["product_features"]["used_by"] == []
 
 
 def test_a_view_is_shown_in_words_with_all_that_it_rests_on(run: Callable) -> None:

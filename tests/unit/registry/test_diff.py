@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 
 from mlinfra_assets.feature_store import ColumnType, Entity
+from mlinfra_assets.feature_store.nodes import Python
 from mlinfra_assets.feature_store.registry import ViewDocument
+from mlinfra_assets.feature_store.view import Feature
 from mlinfra_assets.registry.change import Change
 from mlinfra_assets.registry.diff import changes, sql_difference
-from tests.support.registered import CUSTOMER, ORDERS, counting, document
+from tests.support.registered import CUSTOMER, ORDERS, counting, document, looking_up
 
 BASE = counting(ttl="30d", owner="team:shop", description="Counts.", tags={"tier": "1"})
 
@@ -127,3 +129,46 @@ def test_rules_of_a_contract_are_compared_and_its_words_are_not() -> None:
 def test_a_change_survives_being_stored() -> None:
     for change in (Change("feature", "n", None, "count()"), Change("owner", "", "a", "b")):
         assert Change.from_dict(change.to_dict()) == change
+
+
+def test_a_view_that_is_used_is_compared_in_what_decides_values() -> None:
+    old, new = looking_up("30d", owner="team:shop"), looking_up("90d", owner="team:data")
+    versions = [document.uses["customers"].version for document in (old, new)]
+    assert changes(old, new) == (
+        Change("view", "customers", *versions),
+        Change("view", "customers: feature n", "count() over 30d", "count() over 90d"),
+    )
+
+
+def test_a_view_that_is_used_may_change_its_words_only() -> None:
+    assert changes(looking_up(owner="team:shop"), looking_up(owner="team:data")) == ()
+
+
+def test_views_that_come_into_use_are_named() -> None:
+    old = document(lambda o: {"n": o.count()}, entities=[Entity("order", ["order_id"])])
+    found = changes(replace(old, view=replace(old.view, name="order_features")), looking_up())
+    assert Change("view", "customers", None, looking_up().uses["customers"].version) in found
+
+
+def test_a_function_of_equal_name_is_told_apart_by_its_text() -> None:
+    def using(limit: int) -> ViewDocument:
+        source = f"def tier(n):\n    return 1 if n > {limit} else 0\n"
+        base = counting()
+        node = Python("tier", source, (base.view.feature("n").node,), ColumnType("int64"))
+        return ViewDocument(replace(base.view, features=(Feature("tier", node),)))
+
+    (change,) = changes(using(3), using(5))
+    assert change.before == "tier(count() over 30d)\ndef tier(n):\n    return 1 if n > 3 else 0"
+    assert change.after == "tier(count() over 30d)\ndef tier(n):\n    return 1 if n > 5 else 0"
+
+
+def test_what_deletes_a_row_is_compared() -> None:
+    keyed = replace(ORDERS, primary_key=("order_id",))
+    found = changes(counting(dataset=keyed), counting(dataset=replace(keyed, deletes="is_sale")))
+    assert found == (Change("column", "is_sale", None, "boolean"), Change("deletes", "", None, "is_sale"))
+
+
+def test_a_deprecation_changes_no_value() -> None:
+    (change,) = changes(counting(), counting(deprecated="use buyers"))
+    assert change == Change("deprecated", "", None, "use buyers")
+    assert not change.values
