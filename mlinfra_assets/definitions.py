@@ -18,6 +18,7 @@ from mlinfra_assets.assets.models import model_asset
 from mlinfra_assets.assets.online import online_model_asset, online_view_asset
 from mlinfra_assets.assets.processed import processed_asset
 from mlinfra_assets.assets.raw import raw_asset, upstream_spec
+from mlinfra_assets.assets.registry import registry_specs
 from mlinfra_assets.assets.training import training_asset
 from mlinfra_assets.automation import (
     WHEN_INPUTS_PASS,
@@ -88,6 +89,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[
             *_outside(sources, views, models),
+            *registry_specs(views),
             *(raw_asset(source, settings) for source in sources.values()),
             *(processed_asset(source, settings) for source in sources.values()),
             curated_assets(WHEN_INPUTS_PASS),

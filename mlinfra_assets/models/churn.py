@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlinfra_assets.datasets import datasets
 from mlinfra_assets.feature_store import FeatureStore
 from mlinfra_assets.features.entities import customer
+from mlinfra_assets.features.services import churn_inputs
 from mlinfra_assets.learning.model import Label, ModelSpec, Promotion, Spine
 from mlinfra_assets.learning.trainer import GradientBoosting
 
@@ -22,19 +23,7 @@ def churn_label(stg_order_lines):  # noqa: ANN001, ANN201 - a symbolic dataset i
 churn = ModelSpec(
     name="churn",
     entity=customer,
-    features=[
-        "customer_features:purchase_frequency_30d",
-        "customer_features:purchase_frequency_90d",
-        "customer_features:orders",
-        "customer_features:average_order_value",
-        "customer_features:monetary_30d",
-        "customer_features:monetary_90d",
-        "customer_features:recency_days",
-        "customer_features:product_variety_90d",
-        "customer_features:average_line_quantity",
-        "customer_features:return_rate",
-        "customer_features:returned_share",
-    ],
+    features=churn_inputs.features,
     label=Label(view=churn_label, feature="churned", horizon=HORIZON),
     spine=Spine(view="customer_features", every="14d", warmup="30d"),
     trainer=GradientBoosting(),

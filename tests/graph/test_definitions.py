@@ -32,7 +32,7 @@ def test_loads_without_any_environment(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_lies_outside_is_exactly_the_streams_and_folders(definitions: dg.Definitions) -> None:
+def test_what_no_run_makes_is_exactly_the_streams_the_folders_and_the_registry(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
 
     assert {key.to_user_string() for key in graph.external_asset_keys} == {
@@ -40,6 +40,11 @@ def test_what_lies_outside_is_exactly_the_streams_and_folders(definitions: dg.De
         "streams/predictions",
         "streams/outcomes",
         "landing/exchange_rates",
+        "registry/feature_views",
+        "registry/features",
+        "registry/entities",
+        "registry/feature_services",
+        "registry/contracts",
     }
 
 

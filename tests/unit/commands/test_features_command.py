@@ -95,7 +95,8 @@ def test_a_view_that_is_no_longer_declared_is_listed_and_shown(run: Callable, re
 
 def test_users_of_a_view_are_listed(run: Callable) -> None:
     rows = {row["view"]: row for row in json.loads(run("list", "--json")[1])}
-    assert {"kind": "model", "name": "churn"} in rows["customer_features"]["used_by"]
+    users = [("model", "churn"), ("service", "churn_inputs")]
+    assert [(user["kind"], user["name"]) for user in rows["customer_features"]["used_by"]] == users
     assert rows["product_features"]["used_by"] == []
 
 
