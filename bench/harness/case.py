@@ -21,7 +21,7 @@ class Case:
         small: Folder of the same data made very small, of which a method is asked first.
         methods: The project's first.
         key: The columns that name a row of an answer.
-        rows: Rows of an answer, if its speed is to be told in rows.
+        rows: What its speed is told in, if it is: rows of the answer, or rows read.
     """
 
     name: str
@@ -39,7 +39,8 @@ class Target:
 
     Attributes:
         text: For people.
-        measure: The measured number from the reports by case. None: something that it needs did not run.
+        measure: The measured number from the reports by case, of which some may not have run. None: what it needs did
+            not run.
         limit: The bound.
         at_least: Whether the number has to be at least the bound instead of at most.
     """

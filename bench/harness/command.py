@@ -22,16 +22,29 @@ from bench.harness.runner import Runner, interpreters, judge
 LIBRARIES = ("polars", "duckdb", "numba", "numpy", "pyarrow")
 
 
-def main(benchmark: Benchmark, arguments: Sequence[str] | None = None) -> int:
+def main(
+    benchmark: Benchmark, arguments: Sequence[str] | None = None, parents: Sequence[argparse.ArgumentParser] = ()
+) -> int:
     """Run a benchmark and print what it found.
+
+    Args:
+        benchmark: Which.
+        arguments: The command line's. None: this process's.
+        parents: Know arguments that the benchmark was made from, so that they are understood and in the help.
 
     Returns:
         The exit code: 1 if a method's answer is wrong.
     """
-    options = _parse(benchmark, arguments)
+    options = _parse(benchmark, arguments, parents)
     try:
         report = measure(
-            benchmark, options.scale, options.repeat, options.cache, options.methods, first_use=options.first_use
+            benchmark,
+            options.scale,
+            options.repeat,
+            options.cache,
+            options.methods,
+            options.cases,
+            first_use=options.first_use,
         )
     except WrongResultsError as error:
         print(f"{benchmark.name}: wrong results, so there is nothing to say of speed\n{error}", file=sys.stderr)
@@ -46,6 +59,7 @@ def measure(
     repeat: int = 3,
     cache: Path | None = None,
     methods: Sequence[str] = (),
+    cases: Sequence[str] = (),
     *,
     first_use: bool = True,
 ) -> Report:
@@ -57,6 +71,7 @@ def measure(
         repeat: How often each method runs.
         cache: Where data and the peers' environment are kept. None: the user's cache folder.
         methods: Parts of names: only methods with one of them run, and the project's. Empty: all.
+        cases: Names of the cases that run. Empty: all.
         first_use: Whether it is measured what compiling the engine's loops costs.
 
     Raises:
@@ -64,10 +79,10 @@ def measure(
     """
     cache = cache or default_folder()
     _say(f"data in {cache}")
-    cases = [_only(case, methods) for case in benchmark.cases(cache, scale)]
-    pythons = interpreters(cache, [method for case in cases for method in case.methods])
+    chosen = [_only(case, methods) for case in benchmark.cases(cache, scale) if not cases or case.name in cases]
+    pythons = interpreters(cache, [method for case in chosen for method in case.methods])
     runner = Runner(pythons, repeat, _say, first_use)
-    reports = {case.name: runner.run(case) for case in cases}
+    reports = {case.name: runner.run(case) for case in chosen}
     versions = {"the project": peers.versions(Path(sys.executable), LIBRARIES)}
     other = pythons.get(Environment.PEERS)
     if isinstance(other, Path):
@@ -83,13 +98,18 @@ def measure(
     )
 
 
-def _parse(benchmark: Benchmark, arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog=f"python -m bench.{benchmark.name}", description=benchmark.purpose)
+def _parse(
+    benchmark: Benchmark, arguments: Sequence[str] | None, parents: Sequence[argparse.ArgumentParser]
+) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m bench.{benchmark.name}", description=benchmark.purpose, parents=[*parents]
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--scale", type=_share, default=1.0, help="share of the full size, 1 unless given")
     parser.add_argument("--repeat", type=_count, default=3, help="runs of each method, of which the median counts")
     parser.add_argument("--cache", type=Path, help="folder for data and the peers' libraries; the user's cache folder")
     parser.add_argument("--methods", nargs="+", default=(), help="only methods with one of these words in their name")
+    parser.add_argument("--cases", nargs="+", default=(), help="only the cases of these names, as in the JSON")
     parser.add_argument(
         "--no-first-use", dest="first_use", action="store_false", help="do not measure what compiling loops costs"
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from bench.harness.layout import KEY, LABEL_ID, LABEL_TIME
+from bench.harness.layout import KEY, LABEL_ID, LABEL_TIME, wide_columns
 from mlinfra_assets import names
 
 FIRST_DAY = int(np.datetime64("2025-01-01", "us").astype(np.int64))
@@ -38,6 +38,7 @@ class Events:
         days: Time that the events are spread over, evenly.
         seed: Of the random numbers.
         prefix: Put before the names of the value columns, so that tables can be joined.
+        wide: Number of float64 columns instead of the usual value columns: `v00`, `v01` and so on.
     """
 
     rows: int
@@ -45,6 +46,7 @@ class Events:
     days: int = 90
     seed: int = 0
     prefix: str = ""
+    wide: int = 0
 
 
 def write_events(folder: Path, events: Events) -> None:
@@ -80,17 +82,10 @@ def _events(
 ) -> pl.DataFrame:
     times = _times(random, rows, slots, 0, _EVENT_SPAN)
     known = times // _SLOT * _SLOT + _KNOWN
-    score = pl.Series(random.normal(0.0, 1.0, rows))
-    values = {
-        "amount": np.round(random.lognormal(7.0, 1.0, rows)).astype(np.int64),
-        "price": random.lognormal(2.0, 0.5, rows),
-        "score": pl.select(pl.when(pl.Series(random.random(rows) >= _NULL_SHARE)).then(score)).to_series(),
-        "product": np.minimum(random.geometric(0.005, rows), _PRODUCTS),
-    }
     return pl.DataFrame(
         {
             KEY: random.integers(0, events.entities, rows),
-            **{events.prefix + name: column for name, column in values.items()},
+            **_values(random, events, rows),
             names.EVENT_TIME: _utc(times),
             names.KNOWN_AT: _utc(known),
             names.ASSUMED: pl.repeat(False, rows, eager=True),
@@ -101,6 +96,19 @@ def _events(
             names.CONTRACT: pl.repeat("1.0.0", rows, eager=True),
         }
     )
+
+
+def _values(random: np.random.Generator, events: Events, rows: int) -> dict[str, np.ndarray | pl.Series]:
+    if events.wide:
+        return {name: np.round(random.normal(0.0, 100.0, rows), 2) for name in wide_columns(events.wide)}
+    score = pl.Series(random.normal(0.0, 1.0, rows))
+    values = {
+        "amount": np.round(random.lognormal(7.0, 1.0, rows)).astype(np.int64),
+        "price": random.lognormal(2.0, 0.5, rows),
+        "score": pl.select(pl.when(pl.Series(random.random(rows) >= _NULL_SHARE)).then(score)).to_series(),
+        "product": np.minimum(random.geometric(0.005, rows), _PRODUCTS),
+    }
+    return {events.prefix + name: column for name, column in values.items()}
 
 
 def _times(random: np.random.Generator, rows: int, slots: tuple[int, int], begin: int, span: int) -> np.ndarray:

@@ -39,6 +39,7 @@ class Method:
         limits: When to give up.
         may_lose_rows: The method leaves out rows of which something is not known; the report says how many, and
             they are not counted as wrong.
+        share: Part of the question that it answers. Its seconds are multiplied up to the whole, and the report says so.
         note: What a reader has to know of it.
     """
 
@@ -48,4 +49,5 @@ class Method:
     environment: Environment = Environment.PROJECT
     limits: Limits = Limits()
     may_lose_rows: bool = False
+    share: float = 1.0
     note: str = ""

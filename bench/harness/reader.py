@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 
-from bench.harness.layout import KEY, parts
+from bench.harness.layout import KEY, parts, wide_columns
 from mlinfra_assets.feature_store import ColumnType, DatasetSchema
 
 
@@ -38,9 +38,11 @@ class ParquetReader:
         return sum(pq.read_metadata(part).num_rows for part in parts(self._folders[dataset]))
 
 
-def schema(dataset: str, prefix: str = "") -> DatasetSchema:
+def schema(dataset: str, prefix: str = "", wide: int = 0) -> DatasetSchema:
     """The columns of a folder of events, for views."""
     kinds = {"amount": "int64", "price": "float64", "score": "float64", "product": "int64"}
+    if wide:
+        kinds = dict.fromkeys(wide_columns(wide), "float64")
     columns = {prefix + name: ColumnType.parse(kind) for name, kind in kinds.items()}
     columns[KEY] = ColumnType("int64")
     return DatasetSchema(dataset, columns, source=dataset, table=f"processed/{dataset}")

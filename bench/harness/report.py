@@ -8,6 +8,8 @@ from typing import Any
 
 from bench.harness.machine import Machine
 
+_ROW_COLUMNS = ("rows/s", "CPU us/row")
+
 
 @dataclass(frozen=True)
 class Line:
@@ -20,7 +22,8 @@ class Line:
         memory_gb: Peak memory of the same, 10**9 bytes.
         start_cpu_s: CPU seconds before that: the interpreter, imports, a very small question.
         ratio: Its CPU seconds over the project's.
-        rows_per_s: Rows answered in a second of wall time, where the benchmark counts rows.
+        rows_per_s: Rows in a second of wall time, where the benchmark counts rows.
+        cpu_us_per_row: CPU microseconds a row, where the benchmark counts rows.
         runs: How often it ran.
         outcome: `"agrees"`, or why there is nothing.
         note: What a reader has to know.
@@ -33,6 +36,7 @@ class Line:
     start_cpu_s: float | None = None
     ratio: float | None = None
     rows_per_s: float | None = None
+    cpu_us_per_row: float | None = None
     runs: int = 0
     outcome: str = "agrees"
     note: str = ""
@@ -124,7 +128,7 @@ def table(lines: Sequence[Line]) -> list[str]:
         "wall s",
         "memory GB",
         "CPU / project's",
-        *(["rows/s"] if counted else []),
+        *(_ROW_COLUMNS if counted else []),
         "start CPU s",
     ]
     rows = [_cells(line, counted) for line in lines]
@@ -137,8 +141,8 @@ def table(lines: Sequence[Line]) -> list[str]:
 
 def _cells(line: Line, counted: bool) -> list[str]:
     if line.cpu_s is None:
-        return [line.name, line.outcome, *[""] * (5 if counted else 4)]
-    speed = [f"{line.rows_per_s:,.0f}" if line.rows_per_s else ""] if counted else []
+        return [line.name, line.outcome, *[""] * (4 + len(_ROW_COLUMNS) if counted else 4)]
+    speed = [f"{line.rows_per_s or 0:,.0f}", f"{line.cpu_us_per_row or 0:.3f}"] if counted else []
     return [
         line.name,
         f"{line.cpu_s:.2f}",

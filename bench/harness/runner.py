@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -53,7 +53,7 @@ class Runner:
                         self.say(f"{case.name}: {method.name}")
                         again = run(method, self._python(method), case.small, case.data, environ=environ)
                         if isinstance(again, Cost):
-                            costs[method.name].append(again)
+                            costs[method.name].append(_whole(again, method))
         ours = median(cost.cpu_s for cost in costs[case.methods[0].name])
         return CaseReport(
             case.name,
@@ -96,15 +96,24 @@ class Runner:
                     raise WrongResultsError(f"{method.name}: {cost.reason}")
                 lines.append(Line(method.name, runs=1, outcome="did not finish", note=_noted(method, cost.reason)))
                 continue
-            costs[method.name] = [cost]
+            costs[method.name] = [_whole(cost, method)]
             note = method.note
             if not ours:
                 try:
-                    agreed = compare(method.name, expected, out, [*case.key], may_lose_rows=method.may_lose_rows)
+                    agreed = compare(
+                        method.name,
+                        expected,
+                        out,
+                        [*case.key],
+                        may_lose_rows=method.may_lose_rows,
+                        part=method.share < 1,
+                    )
                 except WrongResultsError as error:
                     wrong.append(str(error))
                     continue
                 note = _noted(method, f"leaves out {agreed.lost:,} rows that lack some feature" if agreed.lost else "")
+                if method.share < 1:
+                    note = "; ".join(filter(None, [f"extrapolated from {method.share:.1%} of the question", note]))
             lines.append(Line(method.name, note=note))
         if wrong:
             raise WrongResultsError("\n".join(wrong))
@@ -147,10 +156,16 @@ def _measured(line: Line, costs: Sequence[Cost], ours: float, rows: int | None) 
         start_cpu_s=median(c.start_cpu_s for c in costs),
         ratio=cpu / ours if ours else None,
         rows_per_s=rows / wall if rows and wall else None,
+        cpu_us_per_row=cpu * 1e6 / rows if rows else None,
         runs=len(costs),
         outcome=line.outcome,
         note=line.note,
     )
+
+
+def _whole(cost: Cost, method: Method) -> Cost:
+    """The cost of the whole question, of one that was answered in part."""
+    return replace(cost, cpu_s=cost.cpu_s / method.share, wall_s=cost.wall_s / method.share)
 
 
 def _noted(method: Method, what: str) -> str:

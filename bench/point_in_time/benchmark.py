@@ -40,7 +40,7 @@ def cases(cache: Path, scale: float) -> list[Case]:
 
 
 def _project(reports: Mapping[str, CaseReport], what: str) -> float | None:
-    return getattr(reports[NAME].line(PROJECT), what)
+    return getattr(reports[NAME].line(PROJECT), what, None)
 
 
 def _best_feast_store(reports: Mapping[str, CaseReport]) -> float | None:

@@ -42,7 +42,7 @@ def _methods(asked: str) -> list[Method]:
 
 def _project_cpu(asked: str) -> Callable[[Mapping[str, CaseReport]], float | None]:
     def measure(reports: Mapping[str, CaseReport]) -> float | None:
-        line = reports[asked].line(PROJECT)
+        line = reports[asked].line(PROJECT) if asked in reports else None
         return None if line is None else line.cpu_s
 
     return measure

@@ -1,0 +1,1 @@
+"""A year of daily snapshots of 100,000 entities with 20 features."""

@@ -1,0 +1,1 @@
+"""How the cost of a point-in-time retrieval grows from a million events to a hundred million."""
