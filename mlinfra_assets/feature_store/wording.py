@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from mlinfra_assets.clock import from_micros
 from mlinfra_assets.feature_store.duration import format_duration
-from mlinfra_assets.feature_store.inference import MILLION
 from mlinfra_assets.feature_store.nodes import (
     Aggregate,
     Call,
@@ -64,13 +63,17 @@ def _constant(node: Literal) -> str:
 def _aggregate(node: Aggregate) -> str:
     args = [] if node.of is None else [text_of(node.of)]
     if node.parameter is not None:
-        args.append(f"{node.parameter / MILLION:g}" if node.function == "quantile" else str(node.parameter))
+        args.append(_share(node.parameter) if node.function == "quantile" else str(node.parameter))
     text = f"{node.function}({', '.join(args)})"
     if node.window is not None:
         text += f" over {format_duration(node.window)}"
     if node.hop is not None:
         text += f" by {format_duration(node.hop)}"
     return text if node.where is None else f"{text} where {text_of(node.where)}"
+
+
+def _share(millionths: int) -> str:
+    return f"{Decimal(millionths).scaleb(-6).normalize():f}"
 
 
 def _lookup(node: Lookup) -> str:
