@@ -1,7 +1,8 @@
-"""The project's `get_historical_features` of the newest values of one view."""
+"""The project's `get_historical_features` of the newest values of one view, from file to file."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from mlinfra_assets.feature_store.historical import get_historical_features
 FEATURES = ("amount", "price", "score")
 
 
-def ready(data: Path, variant: str) -> Callable[[], pl.DataFrame]:
-    """Declare the view; the work reads labels and events and answers."""
+def ready(data: Path, variant: str) -> Callable[[], Path]:
+    """Declare the view; the work reads labels and events and writes the answer, in the memory that it may take."""
     del variant
     declared = FeatureStore({DATASET: schema(DATASET)})
 
@@ -26,14 +27,15 @@ def ready(data: Path, variant: str) -> Callable[[], pl.DataFrame]:
         return {name: visits[name].latest() for name in FEATURES}
 
     read = ParquetReader({DATASET: data / DATASET})
+    folder = tempfile.TemporaryDirectory(prefix="mlinfra-bench-")
 
-    def work() -> pl.DataFrame:
-        asked = pl.read_parquet(data / "labels.parquet")
-        return get_historical_features(asked, ["newest"], views=declared.views, read=read)
+    def work() -> Path:
+        into = Path(folder.name, "answer.parquet")
+        return get_historical_features(data / "labels.parquet", ["newest"], views=declared.views, read=read, into=into)
 
     return work
 
 
-def save(answer: pl.DataFrame, path: Path) -> None:
-    """Write the answer."""
-    answer.select(LABEL_ID, *FEATURES).write_parquet(path)
+def save(answer: Path, path: Path) -> None:
+    """Keep what is compared of the answer."""
+    pl.read_parquet(answer, columns=[LABEL_ID, *FEATURES]).write_parquet(path)

@@ -71,7 +71,8 @@ def run(
         report, log = Path(scratch, "cost.json"), Path(scratch, "log.txt")
         command = [str(python), "-m", "bench.harness.child", method.module, method.variant]
         command += [str(path) for path in (small, data, report, out) if path is not None]
-        variables = {**os.environ, "PYTHONPATH": str(_ROOT), **(environ or {})}
+        # A method that is stopped leaves its temporary files behind; they go with this folder.
+        variables = {**os.environ, "PYTHONPATH": str(_ROOT), "TMPDIR": scratch, **(environ or {})}
         # Otherwise libraries may be compiled anew in each process.
         variables.pop("PYTHONDONTWRITEBYTECODE", None)
         with log.open("wb") as sink:
