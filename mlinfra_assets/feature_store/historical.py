@@ -16,6 +16,7 @@ from mlinfra_assets.feature_store.offline.asked import Asked, asked_of_views, re
 from mlinfra_assets.feature_store.offline.entity_table import EntityTable, like, open_table
 from mlinfra_assets.feature_store.offline.estimate import answer_bytes, row_bytes, view_bytes
 from mlinfra_assets.feature_store.offline.partitioned import Plan, answer_in_parts
+from mlinfra_assets.feature_store.offline.passing import answer_in_passing, features_in_passing
 from mlinfra_assets.feature_store.offline.progress import Progress, silent
 from mlinfra_assets.feature_store.offline.questions import IN_HINDSIGHT, KNOWN, Questions
 from mlinfra_assets.feature_store.offline.reading import NoRows, Reported
@@ -135,7 +136,10 @@ def get_historical_features(
             row_bytes=width,
         )
         fits = plan.needed <= max_memory_bytes or not table.rows
-        answered = _answer_at_once(table, asked, plan) if fits else answer_in_parts(table, asked, plan)
+        if fits:
+            answered = _answer_at_once(table, asked, plan)
+        else:
+            answered = answer_in_passing(table, asked, plan) or answer_in_parts(table, asked, plan)
         mark = [pl.lit(known).alias(KNOWN)] if known == IN_HINDSIGHT else []
         frames = (frame.select(*table.schema, *names, *mark) for frame in answered)
         return like(entity_df, pl.concat(list(frames))) if target is None else target.write(frames)
@@ -147,9 +151,11 @@ def _answer_at_once(table: EntityTable, asked: Sequence[Asked], plan: Plan) -> I
     found = [rows]
     for number, one in enumerate(asked):
         plan.progress(number, len(asked), "answering")
-        keys, request = plan.questions.keys(rows, one.view), plan.questions.request(rows, one.view)
-        prepared = prepare_view(one.view, plan.read, only=keys.unique(), versions=plan.versions)
-        features = evaluate(one.view, prepared, keys, t, k, plan.models, request)
+        features = features_in_passing(one.view, rows, plan)
+        if features is None:
+            keys, request = plan.questions.keys(rows, one.view), plan.questions.request(rows, one.view)
+            prepared = prepare_view(one.view, plan.read, only=keys.unique(), versions=plan.versions)
+            features = evaluate(one.view, prepared, keys, t, k, plan.models, request)
         features.columns = list(one.names)
         found.append(features)
     plan.progress(len(asked), len(asked), "answering")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from mlinfra_assets.feature_store.engine.aggregates import AggregateEvaluator
-from mlinfra_assets.feature_store.engine.leaves import Leaves, LookUp, Question
+from mlinfra_assets.feature_store.engine.latest_rows import LatestRows
+from mlinfra_assets.feature_store.engine.leaves import Aggregates, Leaves, LookUp, Question
 from mlinfra_assets.feature_store.engine.models import ScoreModels
 from mlinfra_assets.feature_store.engine.probes import HINDSIGHT, Probes
 from mlinfra_assets.feature_store.engine.related import looked_up
@@ -19,7 +20,7 @@ from mlinfra_assets.feature_store.errors import FeatureOverflowError, FunctionEr
 from mlinfra_assets.feature_store.nodes import Aggregate, Key, Lookup, walk
 from mlinfra_assets.feature_store.view import Feature, FeatureView
 
-__all__ = ["EXPIRED", "HINDSIGHT", "NOT_FOUND", "PRESENT", "Evaluated", "evaluate", "evaluate_at"]
+__all__ = ["EXPIRED", "HINDSIGHT", "NOT_FOUND", "PRESENT", "Evaluated", "evaluate", "evaluate_at", "evaluate_latest"]
 
 PRESENT, NOT_FOUND, EXPIRED = 0, 1, 2
 
@@ -96,15 +97,48 @@ def evaluate_at(
             f"{len(index)} entities, {len(t)} times and {len(k)} known-at times: give one of each a row"
         )
     aggregates = AggregateEvaluator(view, prepared, Probes.of(index, t, k, prepared.entities), _aggregates(chosen))
+    question = Question(_keys(chosen, prepared, index, keys), t, k, request, models)
+    return _evaluated(view, chosen, aggregates, question, _other_views(view, prepared, question))
+
+
+def evaluate_latest(
+    view: FeatureView,
+    frames: Iterable[pl.DataFrame],
+    entities: pl.DataFrame,
+    t: np.ndarray,
+    models: ScoreModels | None = None,
+    request: pl.DataFrame | None = None,
+) -> pl.DataFrame | None:
+    """As `evaluate` with k = t, straight from a dataset's frames, for a view that asks for latest rows alone.
+
+    Returns:
+        None if it asks for more, or the rows do not come in the order of the time from which they count: they have to
+        be prepared.
+    """
+    if not LatestRows.can_answer(view):
+        return None
+    t = np.ascontiguousarray(t, np.int64)
+    rows = LatestRows(view, entities, t)
+    if not rows.take(frames):
+        return None
+    return _evaluated(view, view.features, rows, Question(entities, t, t, request, models), _no_other_view).features
+
+
+def _evaluated(
+    view: FeatureView, features: Sequence[Feature], aggregates: Aggregates, question: Question, look_up: LookUp
+) -> Evaluated:
     latest, found = aggregates.latest()
     status = np.where(found, PRESENT, NOT_FOUND).astype(np.uint8)
-    served = np.ones(len(t), np.bool_)
+    served = np.ones(len(found), np.bool_)
     if view.ttl is not None:
-        status[found & (latest < t - view.ttl)] = EXPIRED
+        status[found & (latest < question.t - view.ttl)] = EXPIRED
         served = status == PRESENT
-    question = Question(_keys(chosen, prepared, index, keys), t, k, request, models)
-    leaves = Leaves(view, aggregates, question, served, _other_views(view, prepared, question))
-    return Evaluated(_values(view, chosen, leaves, served), status, np.where(found, latest, 0))
+    leaves = Leaves(view, aggregates, question, served, look_up)
+    return Evaluated(_values(view, features, leaves, served), status, np.where(found, latest, 0))
+
+
+def _no_other_view(node: Lookup, keys: pl.DataFrame) -> Vector:
+    raise TypeError(f"a view without others looks up {node} for {keys.height} keys")
 
 
 def _aggregates(features: Sequence[Feature]) -> list[Aggregate]:

@@ -116,7 +116,7 @@ class Gatherer:
         self.found.lags.append(_narrow(rows.get_column(names.KNOWN_AT).to_physical().to_numpy() - event_time))
         for parts, column in zip(self.found.places, PLACE, strict=True):
             parts.append(_narrow(rows.get_column(column).to_numpy()))
-        self.found.inputs.append(_inputs(self._view, rows))
+        self.found.inputs.append(inputs_of(self._view, rows))
         return chosen
 
 
@@ -151,7 +151,14 @@ def _is_covered(covered: Positions) -> pl.Expr:
     return (pl.col(names.OFFSET) <= upto) & (pl.col(names.RELEASE).fill_null(0) <= covered.releases)
 
 
-def _inputs(view: FeatureView, rows: pl.DataFrame) -> tuple[InputColumn, ...]:
+def inputs_of(view: FeatureView, rows: pl.DataFrame) -> tuple[InputColumn, ...]:
+    """The view's row expressions on some rows of its dataset.
+
+    Raises:
+        RetrievalError: A column is of another type than the dataset declares.
+        FeatureOverflowError: A row expression does not fit in 64 bits.
+    """
+
     def leaf(node: Node) -> Vector:
         if not isinstance(node, Column):
             raise TypeError(f"not a row expression: {node}")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from mlinfra_assets.feature_store.column_type import FLOAT64, TIMESTAMP
-from mlinfra_assets.feature_store.engine.aggregates import AggregateEvaluator
 from mlinfra_assets.feature_store.engine.models import ScoreModels
 from mlinfra_assets.feature_store.engine.python_function import apply_python
 from mlinfra_assets.feature_store.engine.trees import TreeEvaluator
@@ -42,6 +41,18 @@ class Question:
 LookUp: TypeAlias = Callable[[Lookup, pl.DataFrame], Vector]
 
 
+class Aggregates(Protocol):
+    """The aggregates of a view at some questions."""
+
+    def latest(self) -> tuple[np.ndarray, np.ndarray]:
+        """Event time (int64[n], microseconds) of the latest row of each question, and whether there is one."""
+        ...
+
+    def evaluate(self, aggregate: Aggregate, served: np.ndarray) -> Vector:
+        """The value of an aggregate at each question; null where not `served` (bool[n])."""
+        ...
+
+
 class Leaves:
     """The value of each leaf of a view's expressions.
 
@@ -54,7 +65,7 @@ class Leaves:
     """
 
     def __init__(
-        self, view: FeatureView, aggregates: AggregateEvaluator, question: Question, served: np.ndarray, look_up: LookUp
+        self, view: FeatureView, aggregates: Aggregates, question: Question, served: np.ndarray, look_up: LookUp
     ) -> None:
         self._view, self._aggregates, self._question, self._served = view, aggregates, question, served
         self._look_up = look_up

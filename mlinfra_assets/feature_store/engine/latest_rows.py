@@ -1,0 +1,236 @@
+"""Views that ask for latest rows alone, answered while rows that come in their order pass by; nothing is kept of them.
+
+A question is answered when the first row that it must not see comes. What is held is one row an entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import polars as pl
+
+from mlinfra_assets import names
+from mlinfra_assets.feature_store.column_type import FLOAT64, STRING, TIMESTAMP
+from mlinfra_assets.feature_store.engine import exact
+from mlinfra_assets.feature_store.engine.compiled import compiled
+from mlinfra_assets.feature_store.engine.entities import EntityIndex
+from mlinfra_assets.feature_store.engine.gather import PLACE, checked, inputs_of
+from mlinfra_assets.feature_store.engine.rows import NOT_FINITE, VALUE, InputColumn
+from mlinfra_assets.feature_store.engine.vector import Vector
+from mlinfra_assets.feature_store.inference import row_type
+from mlinfra_assets.feature_store.nodes import Aggregate
+from mlinfra_assets.feature_store.view import FeatureView
+
+FUNCTIONS = frozenset({"last", "latest", "since_last"})
+
+
+class LatestRows:
+    """The aggregates of a view at some questions, each as known at its time, from rows in the order of that time.
+
+    Args:
+        view: The view: of a dataset without a primary key, with aggregates of `FUNCTIONS` over all history.
+        entities: The join keys of each question, of the keys' types.
+        t: int64[n], microseconds since 1970 UTC.
+    """
+
+    def __init__(self, view: FeatureView, entities: pl.DataFrame, t: np.ndarray) -> None:
+        self._view, self._t = view, t
+        self._entities = EntityIndex.of(entities.select(view.join_keys))
+        self._order = np.argsort(t, kind="stable")
+        self._sorted_t = t[self._order]
+        self._whose = self._entities.numbers(entities)[self._order].astype(np.int64)
+        self._before = np.full(5, np.iinfo(np.int64).min)
+        self._places = {node: place for place, node in enumerate(view.inputs)}
+        count = self._entities.keys.height
+        self._latest = _Carried(None, TIMESTAMP.kind, len(t), count)
+        self._carried = {
+            a: _Carried(a, "timestamp" if a.of is None else row_type(a.of, view.dataset).kind, len(t), count)
+            for a in view.aggregates
+        }
+        self._answered = 0
+
+    @staticmethod
+    def can_answer(view: FeatureView) -> bool:
+        """Whether a view asks for nothing but latest rows."""
+        plain = all(a.function in FUNCTIONS and a.window is None for a in view.aggregates)
+        return plain and not view.dataset.primary_key and not view.uses
+
+    def take(self, frames: Iterable[pl.DataFrame]) -> bool:
+        """Answer the questions from a dataset's rows. False if they are not in order, or a value is not finite.
+
+        Raises:
+            RetrievalError: A column is missing, of another type than the dataset declares, or a coordinate is null.
+            FeatureOverflowError: A row expression does not fit in 64 bits.
+        """
+        for frame in frames:
+            if frame.height and not self._take(checked(self._view, frame)):
+                return False
+        left = slice(self._answered, len(self._t))
+        for carried in (self._latest, *self._carried.values()):
+            carried.answer(left, self._whose[left], np.full(left.stop - left.start, -1, np.int64), None)
+        return True
+
+    def _take(self, rows: pl.DataFrame) -> bool:
+        event_time = rows.get_column(names.EVENT_TIME).to_physical().to_numpy()
+        known_at = rows.get_column(names.KNOWN_AT).to_physical().to_numpy()
+        place = [rows.get_column(column).to_numpy() for column in PLACE]
+        inputs = inputs_of(self._view, rows)
+        if any(c.type == FLOAT64 and not c.all_there and (c.validity == NOT_FINITE).any() for c in inputs):
+            return False
+        if not _in_order(self._before, event_time, known_at, *place):
+            return False
+        numbers = self._entities.numbers(rows)
+        enter = np.maximum(event_time, known_at)
+        done = int(np.searchsorted(self._sorted_t, enter[-1]))
+        part = slice(self._answered, max(done, self._answered))
+        chosen: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        for carried in (self._latest, *self._carried.values()):
+            state = self._state(carried.aggregate, inputs)
+            kind = b"" if state is None else state.tobytes()
+            if kind not in chosen:
+                last = np.full(self._entities.keys.height, -1, np.int64)
+                found = _choose(numbers, enter, state, self._whose[part], self._sorted_t[part], last)
+                chosen[kind] = (found, last)
+            column = self._column(carried.aggregate, inputs, event_time)
+            carried.answer(part, self._whose[part], chosen[kind][0], column)
+            carried.carry(chosen[kind][1], column)
+        self._answered = part.stop
+        return True
+
+    def _column(self, a: Aggregate | None, inputs: Sequence[InputColumn], event_time: np.ndarray) -> InputColumn:
+        if a is None or a.of is None:
+            return InputColumn(TIMESTAMP, event_time, np.ones(len(event_time), np.uint8))
+        return inputs[self._places[a.of]]
+
+    def _state(self, a: Aggregate | None, inputs: Sequence[InputColumn]) -> np.ndarray | None:
+        """uint8[rows], which rows can be the latest; None for all."""
+        if a is None:
+            return None
+        column = None if a.of is None or a.function == "latest" else inputs[self._places[a.of]]
+        state = None if column is None or column.all_there else column.validity
+        if a.where is None:
+            return state
+        condition = inputs[self._places[a.where]]
+        admitted = ((condition.validity == VALUE) & (condition.values != 0)).view(np.uint8)
+        return admitted if state is None else state * admitted
+
+    def latest(self) -> tuple[np.ndarray, np.ndarray]:
+        """Event time (int64[n], microseconds) of the latest row of each question, and whether there is one."""
+        return self._as_asked(self._latest.values), self._as_asked(self._latest.valid)
+
+    def evaluate(self, aggregate: Aggregate, served: np.ndarray) -> Vector:
+        """The value of an aggregate at each question, in the order they were asked in; null where not `served`."""
+        carried = self._carried[aggregate]
+        values, valid = self._as_asked(carried.values), self._as_asked(carried.valid) & served
+        if aggregate.function == "since_last":
+            return Vector(FLOAT64, exact.to_double(np.where(valid, self._t - values, 0), 6), valid)
+        assert aggregate.of is not None  # noqa: S101 - `last` and `latest` have one
+        kind = row_type(aggregate.of, self._view.dataset)
+        if kind == STRING:
+            return carried.strings(values, valid)
+        found = Vector(kind, values != 0 if kind.kind == "boolean" else values, valid).where(valid)
+        return found.to(FLOAT64) if kind.kind == "decimal" else found
+
+    def _as_asked(self, found: np.ndarray) -> np.ndarray:
+        asked = np.empty_like(found)
+        asked[self._order] = found
+        return asked
+
+
+class _Carried:
+    """One aggregate: the value of each entity's latest row, and the answers to questions, by time."""
+
+    def __init__(self, aggregate: Aggregate | None, kind: str, questions: int, entities: int) -> None:
+        dtype = np.float64 if kind == "float64" else np.int64
+        self.aggregate = aggregate
+        self.values, self.valid = np.zeros(questions, dtype), np.zeros(questions, np.bool_)
+        self._value, self._there = np.zeros(entities, dtype), np.zeros(entities, np.bool_)
+        self._texts: list[str] = []
+
+    def answer(self, part: slice, whose: np.ndarray, chosen: np.ndarray, column: InputColumn | None) -> None:
+        """Answer some questions: from the chosen rows of the frame at hand, or from before it."""
+        known = whose >= 0
+        values, valid = self.values[part], self.valid[part]
+        values[known], valid[known] = self._value[whose[known]], self._there[whose[known]]
+        here = chosen >= 0
+        if column is not None and here.any():
+            values[here], valid[here] = self._of(column, chosen[here])
+
+    def carry(self, last: np.ndarray, column: InputColumn) -> None:
+        """Keep what the last rows of the frame say (int64[entities], -1 for none)."""
+        here = last >= 0
+        self._value[here], self._there[here] = self._of(column, last[here])
+        if column.type == STRING:
+            self._texts += column.dictionary
+
+    def _of(self, column: InputColumn, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # The strings of a frame are numbered behind those of the frames before it.
+        offset = len(self._texts) if column.type == STRING else 0
+        return column.values_at(rows) + offset if offset else column.values_at(rows), column.validity_at(rows) == VALUE
+
+    def strings(self, values: np.ndarray, valid: np.ndarray) -> Vector:
+        """The strings that some numbers mean."""
+        words = sorted({self._texts[code] for code in np.unique(values[valid]).tolist()})
+        place = {word: code for code, word in enumerate(words)}
+        codes = np.array([place.get(text, 0) for text in self._texts] or [0], np.int64)
+        return Vector(STRING, np.where(valid, codes[np.where(valid, values, 0)], 0), valid, tuple(words))
+
+
+@compiled
+def _in_order(
+    before: np.ndarray,
+    event_time: np.ndarray,
+    known_at: np.ndarray,
+    partition: np.ndarray,
+    offset: np.ndarray,
+    row: np.ndarray,
+) -> bool:
+    """Whether rows follow the one before them, and each other, by event time, known-at time and position.
+
+    So no two are of one position. None may count from an earlier time on than the one before it either. The last row
+    takes the place of the one before (int64[5]: its coordinates).
+    """
+    event, known = before[0], before[1]
+    part, off, line = before[2], before[3], before[4]
+    for i in range(len(event_time)):
+        if event_time[i] < event or max(event_time[i], known_at[i]) < max(event, known):
+            return False
+        if event_time[i] == event:
+            if known_at[i] < known:
+                return False
+            # A repeat can have been known later: within one event time positions have to rise as well.
+            if partition[i] < part or (
+                partition[i] == part and (offset[i] < off or (offset[i] == off and row[i] <= line))
+            ):
+                return False
+        event, known = event_time[i], known_at[i]
+        part, off, line = np.int64(partition[i]), np.int64(offset[i]), np.int64(row[i])
+    before[:] = (event, known, part, off, line)
+    return True
+
+
+@compiled
+def _choose(
+    numbers: np.ndarray,
+    enter: np.ndarray,
+    state: np.ndarray | None,
+    whose: np.ndarray,
+    t: np.ndarray,
+    last: np.ndarray,
+) -> np.ndarray:
+    """For each question, ordered by time, the last of these rows that it sees (int64[n]); -1 if it sees none."""
+    chosen = np.full(len(t), -1, np.int64)
+    p = 0
+    for i in range(len(numbers)):
+        while p < len(t) and t[p] < enter[i]:
+            if whose[p] >= 0:
+                chosen[p] = last[whose[p]]
+            p += 1
+        if numbers[i] >= 0 and (state is None or state[i] == 1):
+            last[numbers[i]] = i
+    while p < len(t):
+        if whose[p] >= 0:
+            chosen[p] = last[whose[p]]
+        p += 1
+    return chosen
