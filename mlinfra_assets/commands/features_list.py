@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 STATES = {
     "registered": "registered",
     "unregistered": "not registered yet",
-    "changed": "differs from the registered one",
-    "returned": "registered before the newest",
+    "changed": "changed, not registered",
+    "returned": "registered earlier",
     "withdrawn": "no longer declared",
 }
 """How the declared version of a view stands to its registered ones, in words."""
@@ -88,7 +88,7 @@ def _show(out: Any, rows: list[dict[str, Any]]) -> None:  # noqa: ANN401 - a ric
     from mlinfra_assets.commands.output import plain_table
     from mlinfra_assets.feature_store.duration import format_duration
 
-    table = plain_table("view", "version", "features", "owner, users", whole=("version",))
+    table = plain_table("view", "version", "features", "owner, users", whole=("view", "version"))
     for number, row in enumerate(rows):
         if number:
             table.add_row()

@@ -15,7 +15,7 @@ from mlinfra_assets.commands.output import console, plain_table, printable
 from mlinfra_assets.retrieval.sql import Answer
 
 WIDEST = 40
-"""Characters of a cell that a table shows."""
+"""Characters of a cell that a table shows at least, where the screen is too narrow for all of it."""
 
 LONGEST = 400
 """Characters of a cell that are shown where rows stand one below the other."""
@@ -32,8 +32,8 @@ def show(answer: Answer) -> None:
     names = [printable(name) for name in answer.frame.columns]
     if not rows:
         out.print(f"No rows. Columns: {', '.join(names)}")
-    elif _width(names, rows) <= out.width:
-        out.print(_table(names, answer.types, rows))
+    elif (widest := _widest(names, rows, out.width)) is not None:
+        out.print(_table(names, answer.types, rows, widest))
     else:
         _show_below(out, names, rows)
 
@@ -90,20 +90,23 @@ def _bytes(value: bytes) -> str:
         return "0x" + value.hex()
 
 
-def _width(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Characters of the table's widest line; more than any screen has if a cell has several lines."""
+def _widest(names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> int | None:
+    """How wide a column may be in a table that fits on the screen; None if no table does."""
     if any("\n" in text for row in rows for text in row):
-        return sys.maxsize
+        return None
     widths = [max(len(text) for text in column) for column in zip(names, *rows, strict=True)]
-    return sum(min(width, WIDEST) + 2 for width in widths) if max(widths) <= 2 * WIDEST else sys.maxsize
+    longest, between = max(widths), 3 * len(widths)
+    fitting = (cap for cap in range(longest, WIDEST - 1, -1) if sum(min(w, cap) for w in widths) + between <= width)
+    cap = longest if longest <= WIDEST and sum(widths) + between <= width else next(fitting, None)
+    return None if cap is None or longest > 2 * cap else cap
 
 
-def _table(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:  # noqa: ANN401 - rich's
+def _table(names: Sequence[str], types: Sequence[str], rows: Sequence[Sequence[str]], widest: int) -> Any:  # noqa: ANN401 - rich's
     table = plain_table(*([""] * len(names)))
     for column, name, kind in zip(table.columns, names, types, strict=True):
         column.header = name
         column.no_wrap = True
-        column.max_width = WIDEST
+        column.max_width = widest
         column.overflow = "ellipsis"
         column.justify = "right" if any(number in kind for number in NUMBERS) and "[" not in kind else "left"
     for row in rows:
