@@ -35,6 +35,8 @@ class Settings:
         max_payload_bytes: A larger message is kept in raw and quarantined.
         stream_retention_hours: How long the embedded stream keeps what raw already holds.
         redis_maxmemory: Memory limit of the embedded Redis, as Redis writes it. Past it writes fail; none is evicted.
+        retrieval_memory_bytes: About how much memory the rows of one question for features may take. What would take
+            more is answered in parts, over temporary files.
     """
 
     home: Path = Path(".mlinfra")
@@ -48,6 +50,7 @@ class Settings:
     max_payload_bytes: int = 1_048_576
     stream_retention_hours: int = 168
     redis_maxmemory: str = "2gb"
+    retrieval_memory_bytes: int = 1_073_741_824
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> Settings:

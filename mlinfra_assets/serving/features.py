@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.feature_store.dataset import nearest
 from mlinfra_assets.feature_store.online.store import OnlineStore
@@ -41,9 +43,15 @@ class EntityVectors:
 
 
 def read_features(
-    store: OnlineStore, references: Sequence[str], entities: Sequence[Entity], t: int
+    store: OnlineStore,
+    references: Sequence[str],
+    entities: Sequence[Entity],
+    t: int,
+    request: pl.DataFrame | None = None,
 ) -> list[EntityVectors]:
     """What the views that are named say of each entity at t (microseconds since 1970 UTC).
+
+    `request` holds the values that features want with the question, one row an entity.
 
     Raises:
         InvalidInputError: An entity does not have exactly the join keys of the views, or one of another type.
@@ -56,7 +64,7 @@ def read_features(
     for number, entity in enumerate(entities):
         _check(number, entity, named)
     read = {
-        view: store.read(view, [tuple(entity[key] for key in keys[view]) for entity in entities], t, features)
+        view: store.read(view, [tuple(entity[key] for key in keys[view]) for entity in entities], t, features, request)
         for view, features in wanted.items()
     }
     return [

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 import redis
 
 from mlinfra_assets.clock import from_micros
 from mlinfra_assets.errors import UnavailableError
 from mlinfra_assets.feature_store.engine.evaluate import NOT_FOUND, evaluate_at
-from mlinfra_assets.feature_store.engine.rows import EntityRows, PreparedRows
+from mlinfra_assets.feature_store.engine.rows import EntityRows, PreparedRows, dtypes
 from mlinfra_assets.feature_store.errors import DefinitionError, RetrievalError
+from mlinfra_assets.feature_store.nodes import Key, walk
 from mlinfra_assets.feature_store.online import scripts
 from mlinfra_assets.feature_store.online.codec import decode
 from mlinfra_assets.feature_store.online.errors import (
@@ -35,10 +37,17 @@ AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class _Question:
-    """A view cut down to the features that are asked for, and which of its inputs those need."""
+    """A view cut down to the features that are asked for.
+
+    Attributes:
+        view: That view.
+        inputs: Which of the whole view's inputs its features need.
+        named: Whether a feature is made of the entity's own key.
+    """
 
     view: FeatureView
     inputs: tuple[int, ...]
+    named: bool
 
 
 class ViewReader:
@@ -67,16 +76,27 @@ class ViewReader:
         return self._fetch([])[:2]
 
     def read(
-        self, keys: Sequence[tuple], t: int, features: tuple[str, ...] | None, models: OnlineModels
+        self,
+        keys: Sequence[tuple],
+        t: int,
+        features: tuple[str, ...] | None,
+        models: OnlineModels,
+        request: pl.DataFrame | None = None,
     ) -> list[OnlineVector]:
         """As `OnlineStore.read`."""
         answers: list[OnlineVector] = []
         for begin in range(0, len(keys), AT_ONCE):
-            answers += self._read_some(keys[begin : begin + AT_ONCE], t, features, models)
+            given = None if request is None else request[begin : begin + AT_ONCE]
+            answers += self._read_some(keys[begin : begin + AT_ONCE], t, features, models, given)
         return answers
 
     def _read_some(
-        self, keys: Sequence[tuple], t: int, features: tuple[str, ...] | None, models: OnlineModels
+        self,
+        keys: Sequence[tuple],
+        t: int,
+        features: tuple[str, ...] | None,
+        models: OnlineModels,
+        request: pl.DataFrame | None,
     ) -> list[OnlineVector]:
         schema = (self._document or self.served()[1]).view.key_schema
         try:
@@ -84,11 +104,11 @@ class ViewReader:
         except RetrievalError:
             if self.served()[1].view.key_schema == schema:
                 raise
-            return self._read_some(keys, t, features, models)
+            return self._read_some(keys, t, features, models, request)
         record, document, bases = self._fetch(encoded)
         if document.view.key_schema != schema:
             # The view has been pushed with another key since it was last read.
-            return self._read_some(keys, t, features, models)
+            return self._read_some(keys, t, features, models, request)
         if t < record.complete_from:
             raise UnavailableError(
                 f"view {self._name}: what Redis holds is whole for moments from "
@@ -100,7 +120,9 @@ class ViewReader:
             None if base is None else self._decode(document.view, question, key, base)
             for key, base in zip(keys, bases, strict=True)
         ]
-        return _answer(record, question.view, PreparedRows.from_entities(question.view, entities), t, models)
+        named = pl.DataFrame(keys, schema=dtypes(schema), orient="row") if question.named else None
+        rows = PreparedRows.from_entities(question.view, entities, named)
+        return _answer(record, question.view, rows, t, models, request)
 
     def _decode(self, view: FeatureView, question: _Question, key: tuple, base: bytes) -> EntityRows:
         try:
@@ -121,7 +143,8 @@ class ViewReader:
             raise UnknownViewError(str(error)) from error
         view = replace(whole, features=chosen)
         place = {node: j for j, node in enumerate(whole.inputs)}
-        question = _Question(view, tuple(place[node] for node in view.inputs))
+        named = any(isinstance(node, Key) for feature in chosen for node in walk(feature.node))
+        question = _Question(view, tuple(place[node] for node in view.inputs), named)
         if len(self._questions) >= AT_ONCE:
             self._questions.clear()
         self._questions[document.version, features] = question
@@ -155,11 +178,16 @@ class ViewReader:
 
 
 def _answer(
-    record: PushRecord, view: FeatureView, rows: PreparedRows, t: int, models: OnlineModels
+    record: PushRecord,
+    view: FeatureView,
+    rows: PreparedRows,
+    t: int,
+    models: OnlineModels,
+    request: pl.DataFrame | None,
 ) -> list[OnlineVector]:
     scores = OnlineScores(models, view, t)
     index = np.arange(rows.entities, dtype=np.int64)
-    evaluated = evaluate_at(view, rows, index, np.full(rows.entities, t, np.int64), None, scores)
+    evaluated = evaluate_at(view, rows, index, np.full(rows.entities, t, np.int64), None, scores, request=request)
     versions = scores.versions
     return [
         OnlineVector(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import polars as pl
 import redis
 
 from mlinfra_assets.errors import InvalidInputError
@@ -68,7 +69,12 @@ class OnlineStore:
         return push.run(progress)
 
     def read(
-        self, view: str, keys: Sequence[tuple], t: int, features: Sequence[str] | None = None
+        self,
+        view: str,
+        keys: Sequence[tuple],
+        t: int,
+        features: Sequence[str] | None = None,
+        request: pl.DataFrame | None = None,
     ) -> list[OnlineVector]:
         """Features of some entities at a moment, as known then, by the push that is served.
 
@@ -77,6 +83,7 @@ class OnlineStore:
             keys: Join key values of each entity, in the view's order.
             t: The moment, microseconds since 1970 UTC.
             features: Names of the features wanted, in order. None: all.
+            request: The values that features want with the question (`view.request_schema`), one row for each key.
 
         Returns:
             One vector for each key, in order.
@@ -84,13 +91,13 @@ class OnlineStore:
         Raises:
             NotLoadedError: Redis holds no view at all, or has lost this one.
             UnknownViewError: It holds other views, and this one was never pushed; or the view has no such feature.
-            RetrievalError: A key is not one of this view.
+            RetrievalError: A key is not one of this view, or a value that a feature wants with the question is missing.
             FeatureOverflowError: An exact result does not fit in 64 bits.
             UnavailableError: Redis cannot be reached, or no longer holds what mattered at `t`.
             DamagedBaseError: Redis holds bytes that are not what was pushed.
         """
         wanted = None if features is None else tuple(dict.fromkeys(features))
-        return self._reader(view).read(keys, t, wanted, self._models)
+        return self._reader(view).read(keys, t, wanted, self._models, request)
 
     def view(self, name: str) -> FeatureView:
         """The definition that is served.
