@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 STATES = {
     "registered": "registered",
     "unregistered": "not registered yet",
-    "changed": "changed, not registered",
+    "changed": "changed",
     "returned": "registered earlier",
     "withdrawn": "no longer declared",
 }
@@ -40,17 +40,26 @@ def list_views(home: HomeOption = None, json: JsonOption = False) -> None:
 
 
 def view_row(catalogue: Catalogue, name: str) -> dict[str, Any]:
-    """One view, JSON-ready."""
+    """One view, JSON-ready; one whose registered document cannot be read has the reason as `unreadable`."""
+    from mlinfra_assets.feature_store.errors import DefinitionError
+
     declared, entries = catalogue.declared(name), catalogue.entries.get(name, [])
-    shown = catalogue.version(name)
-    view, registered = shown.document.view, [entry.version for entry in entries]
-    return {
+    version, registered = None if declared is None else declared.document.version, [entry.version for entry in entries]
+    row: dict[str, Any] = {
         "view": name,
+        "declared": version,
+        "registered": registered,
+        "state": state_of(version, registered),
+        "used_by": [{"kind": use.kind, "name": use.name} for use in catalogue.users(name)],
+    }
+    try:
+        view = catalogue.version(name).document.view
+    except DefinitionError as error:
+        return {**row, "unreadable": str(error)}
+    return {
+        **row,
         "entities": [entity.name for entity in view.entities],
         "join_keys": list(view.join_keys),
-        "declared": None if declared is None else declared.document.version,
-        "registered": registered,
-        "state": state_of(None if declared is None else declared.document.version, registered),
         "ttl_us": view.ttl,
         "online": view.online,
         "features": len(view.features),
@@ -58,7 +67,6 @@ def view_row(catalogue: Catalogue, name: str) -> dict[str, Any]:
         "deprecated": view.deprecated or None,
         "request": {name: str(kind) for name, kind in view.request_schema.items()},
         "uses": list(view.used),
-        "used_by": [{"kind": use.kind, "name": use.name} for use in catalogue.users(name)],
     }
 
 
@@ -82,28 +90,30 @@ def _name(row: dict[str, Any]) -> Any:  # noqa: ANN401 - text for rich, which is
     return name
 
 
+def _served(row: dict[str, Any]) -> str:
+    from mlinfra_assets.feature_store.duration import format_duration
+
+    ttl = "any age" if row["ttl_us"] is None else f"ttl {format_duration(row['ttl_us'])}"
+    return f"{row['features']}, {ttl}\n{'online' if row['online'] else 'batch only'}"
+
+
 def _show(out: Any, rows: list[dict[str, Any]]) -> None:  # noqa: ANN401 - a rich console, imported when it is needed
     from rich.text import Text
 
     from mlinfra_assets.commands.output import plain_table
-    from mlinfra_assets.feature_store.duration import format_duration
 
     table = plain_table("view", "version", "features", "owner, users", whole=("view", "version"))
     for number, row in enumerate(rows):
         if number:
             table.add_row()
-        ttl = "any age" if row["ttl_us"] is None else f"ttl {format_duration(row['ttl_us'])}"
         version = Text(row["declared"] or row["registered"][-1])
         version.append("\n" + STATES[row["state"]], style="green" if row["state"] == "registered" else "yellow")
-        versions = len(row["registered"])
-        if versions > 1:
-            version.append(f"\n{versions} versions", style="dim")
+        if len(row["registered"]) > 1:
+            version.append(f"\n{len(row['registered'])} versions", style="dim")
+        if "unreadable" in row:
+            table.add_row(Text(row["view"], style="bold"), version, "", Text(row["unreadable"], style="yellow"))
+            continue
         users = [f"{user['kind']} {user['name']}" for user in row["used_by"]]
-        table.add_row(
-            _name(row),
-            version,
-            f"{row['features']}, {ttl}\n{'online' if row['online'] else 'batch only'}",
-            "\n".join([row["owner"] or "nobody", *users]),
-        )
+        table.add_row(_name(row), version, _served(row), "\n".join([row["owner"] or "nobody", *users]))
     out.print(table)
     out.print("\nOne in full: mlinfra features show VIEW")

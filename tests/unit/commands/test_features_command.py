@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from mlinfra_assets import cli
@@ -15,9 +16,11 @@ from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.features import fs
 from mlinfra_assets.home import open_home
 from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.registry.registry import Registry
-from tests.support.registered import counting, registration
+from mlinfra_assets.registry.tables import TIMESTAMP, VIEWS
+from tests.support.registered import AT, counting, registration
 
 VIEW = "product_features"
 
@@ -203,3 +206,21 @@ def test_tables_use_the_width_there_is(run: Callable, monkeypatch: pytest.Monkey
     monkeypatch.setenv("COLUMNS", "120")
     lines = [line.rstrip() for line in run("show", VIEW)[1].splitlines()]
     assert 80 < max(map(len, lines)) <= 120
+
+
+def test_a_document_that_cannot_be_read_spoils_nothing_else(run: Callable, home: Path) -> None:
+    row = {"number": 1, "name": "ancient", "version": "0123456789ab", "document": "{}", "run_id": "run-0"}
+    frame = pl.DataFrame([{**row, "registered_at": AT}], schema_overrides={"registered_at": TIMESTAMP})
+    table = Lake(str(home / "lake")).table(VIEWS)
+    table.append(frame, provenance=Provenance("run-0", ""), advance={VIEWS: (None, 1)})
+    status, out, _ = run("list")
+    assert status == 0
+    assert "ancient" in out
+    assert VIEW in out
+    rows = {row["view"]: row for row in json.loads(run("list", "--json")[1])}
+    assert "not the document of a feature view" in rows["ancient"]["unreadable"]
+    assert "unreadable" not in rows[VIEW]
+    assert "not the document" in " ".join(run("history", "ancient")[1].split())
+    status, _, err = run("show", "ancient")
+    assert status == 1
+    assert "not the document of a feature view" in err
