@@ -112,6 +112,7 @@ def _result(table: LakeTable, found: MaterializedDays) -> dg.MaterializeResult:
             "days": len(found.standings),
             "days_computed": len(found.computed),
             "days_unchanged": len(found.unchanged),
+            "days_of_other_definitions": len(found.outdated),
             "computed_again": dg.MetadataValue.md("\n".join(f"- {line}" for line in told(found))),
             "watermark": positions_metadata(found.positions),
             "inputs": dg.MetadataValue.json(dict(found.inputs)),

@@ -36,6 +36,7 @@ class Replace:
         where: SQL condition on columns of the table; None replaces everything.
         partition_by: Partition columns of a table that does not exist yet, or whose schema changes.
         schema_change: Whether the table takes over the data's columns.
+        merge: Whether columns may come and go (new ones are added, absent ones are null).
     """
 
     data: pa.Table | pa.RecordBatchReader
@@ -43,6 +44,7 @@ class Replace:
     where: str | None
     partition_by: Sequence[str]
     schema_change: bool
+    merge: bool = False
 
 
 def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
@@ -66,10 +68,11 @@ def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
     def attempt() -> int:
         handle = opened.latest()
         before = handle.version()
+        added: list[str] = []
         if not job.schema_change:
             check_partitions(opened.name, handle, job.partition_by)
             existing = schemas.canonical(pa.schema(handle.schema().to_arrow()))
-            schemas.matching(opened.name, data_schema, existing, merge=False)
+            added = schemas.matching(opened.name, data_schema, existing, merge=job.merge)
         else:
             existing = data_schema
         with _rows_outside(opened.name, job.where):
@@ -78,7 +81,7 @@ def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
                 counted.batches(job.data, existing),
                 mode="overwrite",
                 predicate=job.where,
-                schema_mode="overwrite" if job.schema_change else None,
+                schema_mode="overwrite" if job.schema_change else "merge" if added else None,
                 partition_by=list(job.partition_by) if job.schema_change and job.partition_by else None,
                 writer_properties=WRITER,
                 commit_properties=commit_properties(job.provenance, {}),
@@ -100,16 +103,16 @@ class _Counted:
         if isinstance(data, pa.Table):
             self.rows = data.num_rows
             return schemas.arranged(data, order)
-        arranged = pa.schema([data.schema.field(name) for name in order.names])
-        return pa.RecordBatchReader.from_batches(arranged, self._through(data, order.names))
+        arranged = schemas.arranged(data.schema.empty_table(), order).schema
+        return pa.RecordBatchReader.from_batches(arranged, self._through(data, order))
 
-    def _through(self, data: pa.RecordBatchReader, order: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _through(self, data: pa.RecordBatchReader, order: pa.Schema) -> Iterator[pa.RecordBatch]:
         batches = iter(data)
         # The writer pulls from inside its own runtime, in which a source that itself reads a table would fail.
         with ThreadPoolExecutor(max_workers=1) as thread:
             while (batch := thread.submit(next, batches, None).result()) is not None:
                 self.rows += batch.num_rows
-                yield batch.select(list(order))
+                yield from schemas.arranged(pa.Table.from_batches([batch]), order).to_batches()
 
 
 @contextmanager

@@ -140,6 +140,7 @@ class LakeTable:
         where: str | None = None,
         partition_by: Sequence[str] = (),
         schema_change: bool = False,
+        schema_mode: Literal["strict", "merge"] = "strict",
     ) -> Commit:
         """Put rows in place of all others, or of those for which `where` holds, in one commit.
 
@@ -149,6 +150,7 @@ class LakeTable:
             where: SQL condition, such as `day >= '2011-01-01' AND day <= '2011-01-31'`, that each row of `data` meets.
             partition_by: Partition columns, if the table does not exist yet or `schema_change` is set.
             schema_change: Let the table take over the columns of `data` (not together with `where`).
+            schema_mode: `merge` adds columns that are new and fills those that are absent with nulls.
 
         Raises:
             SchemaMismatchError: Columns or types differ; nothing was written.
@@ -158,7 +160,12 @@ class LakeTable:
         """
         rows = data if isinstance(data, pa.RecordBatchReader) else schemas.to_arrow(data)
         job = replacing.Replace(
-            data=rows, provenance=provenance, where=where, partition_by=partition_by, schema_change=schema_change
+            data=rows,
+            provenance=provenance,
+            where=where,
+            partition_by=partition_by,
+            schema_change=schema_change,
+            merge=schema_mode == "merge",
         )
         with self._lock:
             version, written = replacing.replace(self._opened, job)

@@ -1,24 +1,19 @@
-"""Whether snapshots may be written: each entity once a day, and no day with less than half of the day before."""
+"""Whether snapshots may be written: each entity once a day, and no day with less than half of the day before.
+
+Whom a view serves on a day is known before any feature is computed, so that nothing is written where one day fails.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
 import polars as pl
 
-from mlinfra_assets.errors import MlinfraError
-from mlinfra_assets.feature_store.snapshot import DAY
-from mlinfra_assets.feature_store.view import FeatureView
-
 LEAST_SHARE = 0.5
 MOST_DROPS = 5
-
-
-class RefusedSnapshotsError(MlinfraError):
-    """Snapshots did not pass their check while they were being written. Nothing was committed."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +23,10 @@ class SnapshotCheck:
     Attributes:
         view: The view.
         problems: What is wrong, for a person; empty if the snapshots may be written.
-        days: Days with at least one entity, of those looked at.
-        entity_days: Rows of all of them.
-        repeated: Rows whose entity is there twice on one day.
-        null_keys: Rows with a null in their key.
+        days: Days with at least one entity.
+        entity_days: Entities of all days together.
+        repeated: Entities that are there twice.
+        null_keys: Entities with a null in their key.
         last_day: Entities on the last day with any.
     """
 
@@ -59,62 +54,41 @@ class SnapshotCheck:
         )
 
 
-class SnapshotChecker:
-    """Counts snapshots as they are computed, in frames of whole days in order.
+def check_snapshots(
+    view: str, sizes: Mapping[date, int], day_before: int | None, keys: pl.DataFrame | None
+) -> SnapshotCheck:
+    """Check snapshots.
 
     Args:
-        view: The view.
-        asked: The days asked for, in order.
-        kept: Entities of those that are not computed again.
+        view: The view's name.
+        sizes: Entities on each day, in order of day.
         day_before: Entities in the snapshot before the first day; None if there is none.
+        keys: The join keys of every entity that is computed; None if none is.
     """
+    filled = [size for size in sizes.values() if size]
+    repeated = 0 if keys is None else keys.height - keys.unique().height
+    null_keys = 0 if keys is None else int(keys.select(pl.any_horizontal(pl.all().is_null()).sum()).item())
+    problems = [
+        *([f"{repeated} entities appear twice on one day"] if repeated else []),
+        *([f"{null_keys} entities have a null in their key"] if null_keys else []),
+        *_drops(sizes, day_before),
+    ]
+    return SnapshotCheck(
+        view=view,
+        problems=tuple(problems),
+        days=len(filled),
+        entity_days=sum(filled),
+        repeated=repeated,
+        null_keys=null_keys,
+        last_day=filled[-1] if filled else 0,
+    )
 
-    def __init__(
-        self, view: FeatureView, asked: Sequence[date], kept: Mapping[date, int], day_before: int | None
-    ) -> None:
-        self._view = view
-        self._asked = asked
-        self._sizes = dict(kept)
-        self._day_before = day_before
-        self._repeated = self._null_keys = 0
 
-    def add(self, frame: pl.DataFrame) -> SnapshotCheck:
-        """Count a frame; what the check says of all days up to its last one."""
-        keys = frame.select(DAY, *self._view.join_keys)
-        self._repeated += frame.height - keys.unique().height
-        self._null_keys += int(keys.select(pl.any_horizontal(pl.all().is_null()).sum()).item())
-        counts = keys.group_by(DAY).len()
-        self._sizes.update(zip(counts[DAY], counts["len"], strict=True))
-        newest = counts[DAY].max()
-        return self._upto(newest) if isinstance(newest, date) else self._upto(date.min)
-
-    def result(self) -> SnapshotCheck:
-        """What the check says of all days, once all frames were counted."""
-        return self._upto(date.max)
-
-    def _upto(self, day: date) -> SnapshotCheck:
-        sizes = [(asked, self._sizes.get(asked, 0)) for asked in self._asked if asked <= day]
-        filled = [size for _, size in sizes if size]
-        problems = [
-            *([f"{self._repeated} entities appear twice on one day"] if self._repeated else []),
-            *([f"{self._null_keys} rows have a null in their key"] if self._null_keys else []),
-            *self._drops(sizes),
-        ]
-        return SnapshotCheck(
-            view=self._view.name,
-            problems=tuple(problems),
-            days=len(filled),
-            entity_days=sum(filled),
-            repeated=self._repeated,
-            null_keys=self._null_keys,
-            last_day=filled[-1] if filled else 0,
-        )
-
-    def _drops(self, sizes: Sequence[tuple[date, int]]) -> list[str]:
-        before = [] if self._day_before is None else [(date.min, self._day_before)]
-        found = [
-            f"{after} entities on {day} after {earlier}"
-            for (_, earlier), (day, after) in pairwise([*before, *sizes])
-            if after < LEAST_SHARE * earlier
-        ]
-        return [*found[:MOST_DROPS], *([f"and {len(found) - MOST_DROPS} more such days"] if found[MOST_DROPS:] else [])]
+def _drops(sizes: Mapping[date, int], day_before: int | None) -> list[str]:
+    before = [] if day_before is None else [(date.min, day_before)]
+    found = [
+        f"{after} entities on {day} after {earlier}"
+        for (_, earlier), (day, after) in pairwise([*before, *sizes.items()])
+        if after < LEAST_SHARE * earlier
+    ]
+    return [*found[:MOST_DROPS], *([f"and {len(found) - MOST_DROPS} more such days"] if found[MOST_DROPS:] else [])]

@@ -1,4 +1,4 @@
-"""A view's snapshots of some days into the lake: what is unchanged is not computed again, the rest in one commit."""
+"""A view's snapshots of some days into the lake: what is unchanged is not computed again."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-import polars as pl
+import numpy as np
 
 from mlinfra_assets import names
-from mlinfra_assets.fault_points import reach
-from mlinfra_assets.feature_store.canonical import canonical_json
 from mlinfra_assets.feature_store.engine.related import prepare_view
-from mlinfra_assets.feature_store.snapshot import CHUNK_ROWS, DAY, iterate_snapshots
+from mlinfra_assets.feature_store.engine.rows import PreparedRows
+from mlinfra_assets.feature_store.engine.served import served_counts
+from mlinfra_assets.feature_store.snapshot import CHUNK_ROWS, end_of, snapshot
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
@@ -23,15 +23,13 @@ from mlinfra_assets.publishing.day_inputs import DayInputs, day_inputs
 from mlinfra_assets.publishing.day_standing import Standing, standing
 from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.publishing.lake_reader import LakeReader
-from mlinfra_assets.publishing.snapshot_check import SnapshotCheck, SnapshotChecker
-from mlinfra_assets.publishing.snapshot_ledger import ComputedDay, SnapshotLedger, StoredDay, stored_days
-from mlinfra_assets.publishing.snapshot_writing import Written, write_snapshots
-from mlinfra_assets.publishing.snapshots import LAST_DAY, newest_day, newest_snapshot
+from mlinfra_assets.publishing.snapshot_check import SnapshotCheck, check_snapshots
+from mlinfra_assets.publishing.snapshot_ledger import ComputedDay, SnapshotLedger, stored_days
+from mlinfra_assets.publishing.snapshot_writing import SnapshotWriter
 from mlinfra_assets.registry.registry import Registry
 
-VIEW_VERSION = "view_version"
 Progress = Callable[[int, int], None]
-"""Told the days that are done, and how many there are."""
+"""Told how many of the days to be computed are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,7 @@ class MaterializedDays:
         rows_read: Rows of the datasets that values were computed from; 0 if every day was unchanged.
         inputs: Versions of the datasets' tables that were looked at.
         positions: What those versions cover of each source.
+        outdated: Other days of the table, whose values are those of another version of the view.
     """
 
     view: str
@@ -57,6 +56,7 @@ class MaterializedDays:
     rows_read: int
     inputs: Mapping[str, int]
     positions: Mapping[str, Positions]
+    outdated: tuple[date, ...] = ()
 
     @property
     def computed(self) -> tuple[date, ...]:
@@ -83,9 +83,10 @@ def materialize_days(
 ) -> MaterializedDays:
     """Bring the snapshots of some days up to date in `features/<view>`.
 
-    A day whose inputs have the digest that its rows in the table are on record for is left alone. The others are
-    computed, checked, and committed together, or not at all. If the newest day is among the unchanged ones and its
-    datasets have moved on, a commit without rows says which versions it still agrees with.
+    A day whose inputs have the digest that its rows in the table are on record for is left alone. All days are checked
+    before anything is written; then the others are computed and committed, a part of them at a time: a backfill that
+    was interrupted goes on where it was. If the newest day is unchanged although its datasets have moved on, a commit
+    without rows says which versions it agrees with.
 
     Args:
         lake: Where the tables are.
@@ -95,13 +96,14 @@ def materialize_days(
         run: Run and code version that commits name.
         now: The present, UTC.
         recompute: Compute every day, whatever is on record.
-        progress: Told of each part of the days that is computed.
-        chunk_rows: About how many rows are computed, and held in memory, at a time.
+        progress: Told of each part of the days once it is committed.
+        chunk_rows: About how many rows are computed, held in memory and committed at a time.
 
     Raises:
         UnavailableError: A dataset's table does not exist yet.
         FeatureOverflowError: An exact result does not fit in 64 bits; the message names the feature.
-        SchemaMismatchError: The table has other columns than the view.
+        SchemaMismatchError: A feature has another type than in the table, and some of the table's days were not asked
+            for.
     """
     asked = sorted(set(days))
     table = lake.table(names.table(*names.features(view.name)))
@@ -109,40 +111,59 @@ def materialize_days(
     inputs = day_inputs(lake, view, documents, asked, reader)
     ledger = SnapshotLedger(lake)
     standings = _standings(table, inputs, ledger.days(view.name, asked), recompute=recompute)
-    stamped = replace(
-        run,
-        inputs=reader.inputs,
-        positions=reader.positions,
-        extra={VIEW_VERSION: documents.version(view), LAST_DAY: asked[-1].isoformat()},
-    )
-    kept = {s.inputs.day: s.stored.rows for s in standings if not s.due}
-    checker = SnapshotChecker(view, asked, kept, _day_before(table, asked[0]))
-    due = [s.inputs for s in standings if s.due]
-    if due:
+    due = {s.inputs.day: s.inputs for s in standings if s.due}
+    prepared = prepare_view(view, reader) if due else None
+    sizes = _sizes(view, standings, prepared)
+    keys = None if prepared is None else prepared.keys
+    check = check_snapshots(view.name, sizes, _day_before(table, asked[0]), keys)
+    stamped = replace(run, inputs=reader.inputs, positions=reader.positions)
+    writer = SnapshotWriter(table, ledger, view, documents.version(view), stamped, now)
+    if check.passed and prepared is not None:
         documents.register(Registry(lake), view, now, run.run_id)
-        prepared = prepare_view(view, reader)
-        days_due = [i.day for i in due]
-        frames = iterate_snapshots(view, prepared, days_due, ProductionScores(lake), chunk_rows)
-        frames = _told(frames, days_due, progress)
-        written, read = write_snapshots(table, view, days_due, frames, checker, stamped), prepared.report.rows
-    else:
-        written, read = Written(checker.result(), 0, None), 0
-        if written.check.passed:
-            _confirm(table, stamped)
-    if written.version is not None:
-        reach("features.between_commits")
-        stored = stored_days(table, [i.day for i in due], written.version)
-        ledger.record([_computed(view, i, stored[i.day], written.version, now, run) for i in due], run)
+        writer.open(asked)
+        scores, done = ProductionScores(lake), 0
+        for part in parts(list(due), sizes, chunk_rows):
+            writer.write([due[day] for day in part], snapshot(view, prepared, part, scores))
+            done += len(part)
+            if progress is not None:
+                progress(done, len(due))
+    if check.passed:
+        writer.confirm(asked[-1])
     return MaterializedDays(
         view=view.name,
         version=documents.version(view),
         standings=tuple(standings),
-        check=written.check,
-        rows_written=written.rows,
-        rows_read=read,
+        check=check,
+        rows_written=writer.rows,
+        rows_read=0 if prepared is None else prepared.report.rows,
         inputs=reader.inputs,
         positions=reader.positions,
+        outdated=tuple(ledger.outdated(view.name, table, documents.version(view))),
     )
+
+
+def parts(days: Sequence[date], sizes: Mapping[date, int], rows: int) -> Iterator[list[date]]:
+    """Days in order, cut into parts of at least one day and at most about so many rows."""
+    part: list[date] = []
+    total = 0
+    for day in days:
+        if part and total + sizes[day] > rows:
+            yield part
+            part, total = [], 0
+        part.append(day)
+        total += sizes[day]
+    if part:
+        yield part
+
+
+def _sizes(view: FeatureView, standings: Sequence[Standing], prepared: PreparedRows | None) -> dict[date, int]:
+    """Entities on each day: those in the table of a day that is left alone, those to be served of any other."""
+    sizes = {s.inputs.day: s.stored.rows for s in standings}
+    if prepared is not None:
+        due = [s.inputs.day for s in standings if s.due]
+        counts = served_counts(prepared, np.array([end_of(day) for day in due], np.int64), view.ttl)
+        sizes.update(zip(due, counts.tolist(), strict=True))
+    return sizes
 
 
 def _standings(
@@ -156,38 +177,3 @@ def _day_before(table: LakeTable, day: date) -> int | None:
     """Entities in the snapshot of the day before `day`; None if there is none."""
     before = day - timedelta(days=1)
     return stored_days(table, [before])[before].rows or None
-
-
-def _told(frames: Iterator[pl.DataFrame], days: Sequence[date], progress: Progress | None) -> Iterator[pl.DataFrame]:
-    for frame in frames:
-        if progress is not None:
-            newest = frame.get_column(DAY)[-1]
-            progress(sum(day <= newest for day in days), len(days))
-        yield frame
-
-
-def _confirm(table: LakeTable, stamped: Provenance) -> None:
-    """Say that the newest day agrees with newer versions of its inputs: what is online may rest on them then."""
-    newest, present = newest_day(table), newest_snapshot(table)
-    if newest is None or present is None or stamped.extra[LAST_DAY] < newest.isoformat():
-        return
-    if present.inputs != stamped.inputs:
-        table.note(stamped)
-
-
-def _computed(
-    view: FeatureView, inputs: DayInputs, stored: StoredDay, version: int, now: datetime, run: Provenance
-) -> ComputedDay:
-    return ComputedDay(
-        view=view.name,
-        day=inputs.day,
-        view_version=inputs.view_version,
-        models=canonical_json(dict(inputs.models)),
-        known_rows=inputs.known_rows,
-        digest=inputs.digest,
-        rows=stored.rows,
-        files=stored.files,
-        table_version=version,
-        computed_at=now,
-        run_id=run.run_id,
-    )

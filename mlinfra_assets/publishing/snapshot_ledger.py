@@ -112,6 +112,13 @@ class SnapshotLedger:
                 found[row["day"]].append(ComputedDay(**row))
         return found
 
+    def outdated(self, view: str, table: LakeTable, version: str) -> list[date]:
+        """The days of a table, in order, that hold values of another version of the view than this one."""
+        held = stored_days(table, table.partitions()["day"].to_list()) if table.exists() else {}
+        records = self.days(view, list(held))
+        versions = {day: {r.view_version for r in records[day] if r.files == held[day].files} for day in held}
+        return sorted(day for day, found in versions.items() if found and version not in found)
+
     def record(self, computed: Sequence[ComputedDay], provenance: Provenance) -> None:
         """Keep records."""
         rows = pl.DataFrame([one.__dict__ for one in computed], schema=SCHEMA)

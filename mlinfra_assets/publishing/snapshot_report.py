@@ -12,7 +12,7 @@ MOST_RANGES = 5
 
 
 def told(found: MaterializedDays) -> list[str]:
-    """One sentence for the days that were not computed again, and one for each reason why others were."""
+    """One sentence for the days that were not computed again, one for each reason why others were, and what is left."""
     lines = []
     if found.unchanged:
         lines.append(
@@ -26,6 +26,11 @@ def told(found: MaterializedDays) -> list[str]:
             reasons.setdefault(one.why, []).append(one.inputs.day)
     done = "computed" if found.check.passed else "not written"
     lines += [f"{_counted(days)} {done}: {_text(days)}: {why}" for why, days in reasons.items()]
+    if found.outdated and found.check.passed:
+        lines.append(
+            f"{_counted(found.outdated)} of the table hold values of another definition: {_text(found.outdated)}: "
+            "materialize them, too, to have one definition throughout"
+        )
     return lines
 
 

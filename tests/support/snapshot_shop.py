@@ -42,11 +42,15 @@ def habits(window: str = "30d", ttl: str | None = "180d") -> FeatureView:
     return store.create_feature_view("customer_habits", [customer], ttl=ttl)(customer_habits)
 
 
-def quantities() -> FeatureView:
-    """A view whose only feature is a whole number that can grow too large."""
+def quantities(scale: float | None = None) -> FeatureView:
+    """A view whose only feature is a whole number that can grow too large; with `scale`, a float."""
+
+    def quantity(stg_order_lines: Any) -> dict[str, Any]:
+        total = stg_order_lines["quantity"].sum()
+        return {"quantity": total if scale is None else total * scale}
+
     store = FeatureStore({LINES.name: LINES})
-    declare = store.create_feature_view("customer_habits", [customer])
-    return declare(lambda stg_order_lines: {"quantity": stg_order_lines["quantity"].sum()})
+    return store.create_feature_view("customer_habits", [customer])(quantity)
 
 
 def documents() -> Documents:

@@ -33,6 +33,13 @@ def served_pairs(rows: PreparedRows, times: np.ndarray, ttl: int | None) -> tupl
     return entities, begins
 
 
+def served_counts(rows: PreparedRows, times: np.ndarray, ttl: int | None) -> np.ndarray:
+    """How many entities are served at each time, int64[m]; the arguments are those of `served_pairs`."""
+    timeline = Timeline.as_of(rows)
+    limit = -1 if ttl is None else ttl
+    return _serve(rows.starts, rows.event_time, timeline.enter, timeline.leave, times, limit, _NONE, _NONE)
+
+
 @compiled
 def _serve(
     starts: np.ndarray,

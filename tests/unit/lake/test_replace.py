@@ -53,6 +53,21 @@ def test_days_can_be_emptied(daily: LakeTable) -> None:
     assert daily.count() == 0
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_columns_can_come_and_go_where_that_is_asked_for(daily: LakeTable, streamed: bool) -> None:
+    other = snapshot(range(2, 4), 2.0).rename({"value": "weight"})
+    data = other.to_arrow(compat_level=pl.CompatLevel.oldest())
+    where = "day >= '2011-01-02' AND day <= '2011-01-03'"
+
+    with pytest.raises(SchemaMismatchError):
+        daily.replace(other, provenance=BY, where=where)
+    daily.replace(data.to_reader() if streamed else data, provenance=BY, where=where, schema_mode="merge")
+
+    rows = daily.read().sort("day")
+    assert rows["value"].to_list() == [1.0, None, None, 1.0]
+    assert rows["weight"].to_list() == [None, 2.0, 2.0, None]
+
+
 def test_rows_outside_of_what_is_replaced_are_refused(daily: LakeTable) -> None:
     version = daily.version()
     with pytest.raises(InvalidInputError, match="some of the rows are not among those replaced"):

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from mlinfra_assets.curated.row_wise import RowWiseModel
+from mlinfra_assets.feature_store import DatasetSchema, Entity, FeatureStore
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.learning.store import PROMOTIONS_SCHEMA
 from mlinfra_assets.publishing.day_inputs import DayInputs, day_inputs
@@ -16,7 +17,7 @@ from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.publishing.lake_reader import LakeReader
 from tests.support.audited_shop import RUN, sources
 from tests.support.shop_lines import LINES, shop_lines
-from tests.support.shop_models import shop_view
+from tests.support.shop_models import customer, shop_view
 from tests.support.staging import STAGING_SQL
 
 DAYS = [date(2011, 2, n) for n in (1, 2, 3, 4)]
@@ -32,6 +33,14 @@ def lake(tmp_path: Path) -> Lake:
 def documents(sql: str = STAGING_SQL) -> Documents:
     staging = RowWiseModel("stg_order_lines", sql, "order_lines", {})
     return Documents({LINES.name: LINES}, sources(), {"stg_order_lines": staging})
+
+
+RETURNS = DatasetSchema("returns", LINES.columns, source="order_lines", table="curated/returns")
+
+
+def two_datasets() -> Documents:
+    staging = {name: RowWiseModel(name, STAGING_SQL, "order_lines", {}) for name in ("stg_order_lines", "returns")}
+    return Documents({LINES.name: LINES, RETURNS.name: RETURNS}, sources(), staging)
 
 
 def inputs(lake: Lake, of: Documents | None = None) -> list[DayInputs]:
@@ -77,3 +86,32 @@ def test_every_day_has_a_digest_of_its_own(lake: Lake) -> None:
     assert [one.day for one in found] == DAYS
     assert len({one.digest for one in found}) == len(DAYS)
     assert {len(one.digest) for one in found} == {32}
+
+
+def test_rows_of_a_dataset_behind_a_view_that_is_used_count_too(lake: Lake) -> None:
+    of = two_datasets()
+    store = FeatureStore(of.datasets)
+    country = Entity("country", join_keys=["country"])
+    by_country = store.create_feature_view("by_country", [country])(lambda returns: {"lines": returns.count()})
+    view = store.create_feature_view("customers", [customer])(
+        lambda stg_order_lines: {"abroad": by_country["lines"].at(country=stg_order_lines["country"].last())}
+    )
+    returns = lake.table(RETURNS.table)
+    returns.append(shop_lines(customers=2, days=40, seed=8), provenance=RUN)
+    before = day_inputs(lake, view, of, DAYS, LakeReader(lake, of.datasets))
+    late = (
+        shop_lines(customers=1, days=1)
+        .head(1)
+        .with_columns(
+            _offset=pl.lit(10**6, pl.Int64()),
+            _known_at=pl.lit(datetime(2011, 2, 3, 12, tzinfo=UTC)).cast(pl.Datetime("us", "UTC")),
+        )
+    )
+    returns.append(late, provenance=RUN)
+
+    reader = LakeReader(lake, of.datasets)
+    after = day_inputs(lake, view, of, DAYS, reader)
+
+    assert [a.known_rows - b.known_rows for a, b in zip(after, before, strict=True)] == [0, 0, 1, 1]
+    assert [a.digest == b.digest for a, b in zip(after, before, strict=True)] == [True, True, False, False]
+    assert reader.inputs == {LINES.table: 1, RETURNS.table: 2}

@@ -11,7 +11,8 @@ from deltalake import DeltaTable
 
 from mlinfra_assets.feature_store.errors import FeatureOverflowError
 from mlinfra_assets.feature_store.view import FeatureView
-from mlinfra_assets.publishing import snapshot_days
+from mlinfra_assets.lake.table import SchemaMismatchError
+from mlinfra_assets.publishing import snapshot_writing
 from mlinfra_assets.publishing.snapshot_days import MaterializedDays
 from mlinfra_assets.publishing.snapshot_ledger import TABLE
 from mlinfra_assets.publishing.snapshot_report import told
@@ -146,7 +147,7 @@ def test_a_crash_before_the_record_leads_to_another_computation(
     shop.materialize(ASKED)
     shop.publish_late(12_003, at(FIRST, 9), known_at=at(MIDDLE, 0))
     with monkeypatch.context() as patched:
-        patched.setattr(snapshot_days, "reach", crash)
+        patched.setattr(snapshot_writing, "reach", crash)
         with pytest.raises(RuntimeError, match=r"features\.between_commits"):
             shop.materialize(ASKED)
     rows = shop.rows()
@@ -219,16 +220,60 @@ def test_a_failed_check_writes_nothing(shop: SnapshotShop, chunk_rows: int) -> N
     assert "not written" in told(found)[0]
 
 
-def test_an_error_while_a_backfill_is_written_names_the_feature(shop: SnapshotShop) -> None:
+def test_a_backfill_that_was_interrupted_goes_on_where_it_was(shop: SnapshotShop, tmp_path: Path) -> None:
+    def interrupt(done: int, of: int) -> None:
+        assert of == COUNT
+        if done >= 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        shop.materialize(ASKED, chunk_rows=40, progress=interrupt)
+    done = set(shop.rows()["day"])
+
+    found = shop.materialize(ASKED, chunk_rows=40)
+
+    assert set(found.unchanged) == done
+    assert found.computed
+    assert shop.rows().equals(computed_anew(shop, tmp_path / "other"))
+
+
+def test_a_value_that_cannot_be_computed_names_the_feature_and_leaves_days_before_it(shop: SnapshotShop) -> None:
     huge = shop.lines.with_columns(
         pl.when(pl.col("_known_at") > at(MIDDLE, 0)).then(2**62).otherwise(1).alias("quantity")
     )
     shop.publish(huge)
 
     with pytest.raises(FeatureOverflowError, match="customer_habits:quantity"):
-        shop.materialize(ASKED, quantities(), chunk_rows=40)
+        shop.materialize(ASKED, quantities(), chunk_rows=1)
 
-    assert not shop.table.exists() or shop.table.count() == 0
+    assert set(shop.rows()["day"]) <= {d for d in ASKED if d <= MIDDLE}
+    assert shop.materialize(ASKED[:3], quantities()).computed == ()
+
+
+def test_a_feature_that_is_added_or_gone_is_null_on_days_that_are_not_computed(shop: SnapshotShop) -> None:
+    shop.materialize(ASKED[:2], habits())
+    shop.materialize(ASKED[2:4], quantities())
+
+    rows = shop.rows()
+
+    nulls = {
+        day: {name for name in ("spent", "quantity") if of[name].null_count() == of.height}
+        for (day,), of in rows.group_by("day", maintain_order=True)
+    }
+    assert nulls == {day: {"quantity" if day < ASKED[2] else "spent"} for day in ASKED[:4]}
+
+
+def test_a_feature_of_another_type_needs_every_day_of_the_table(shop: SnapshotShop) -> None:
+    shop.materialize(ASKED[:4], quantities())
+    rows, as_float = shop.rows(), quantities(scale=0.5)
+
+    with pytest.raises(SchemaMismatchError, match=r"quantity was int64 and is double.*2011-02-01 to 2011-02-04"):
+        shop.materialize(ASKED[2:], as_float)
+    assert shop.rows().equals(rows)
+
+    assert shop.materialize(ASKED, as_float).computed == tuple(ASKED)
+    assert shop.rows().schema["quantity"] == pl.Float64
+    assert shop.rows().filter(pl.col("day").is_in(ASKED[:4]))["quantity"].to_list() == (rows["quantity"] / 2).to_list()
 
 
 def test_newer_inputs_that_leave_the_newest_day_as_it_is_are_noted(shop: SnapshotShop) -> None:
@@ -269,3 +314,13 @@ def test_what_is_told_names_days_and_reasons(shop: SnapshotShop) -> None:
 
     assert lines[0].startswith("6 days not computed again: 2011-02-01 to 2011-02-06. ")
     assert lines[1:] == ["4 days computed: 2011-02-07 to 2011-02-10: 1 more row is known by then"]
+
+
+def test_days_that_another_definition_left_behind_are_named(shop: SnapshotShop) -> None:
+    shop.materialize(ASKED, habits("30d"))
+
+    found = shop.materialize(ASKED[-2:], habits("7d"))
+
+    assert found.outdated == tuple(ASKED[:-2])
+    assert told(found)[-1].startswith("8 days of the table hold values of another definition: 2011-02-01 to 2011-02-08")
+    assert shop.materialize(ASKED, habits("7d")).outdated == ()
