@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
@@ -13,6 +12,7 @@ from deltalake import DeltaTable
 
 from mlinfra_assets.lake import appending, files, history, maintenance, noting, predicate, replacing
 from mlinfra_assets.lake import schema as schemas
+from mlinfra_assets.lake.commit import Commit
 from mlinfra_assets.lake.errors import ProgressConflictError, SchemaMismatchError
 from mlinfra_assets.lake.history import HistoryEntry
 from mlinfra_assets.lake.maintenance import Maintained
@@ -23,21 +23,6 @@ __all__ = ["Commit", "HistoryEntry", "LakeTable", "Maintained", "ProgressConflic
 
 BATCH_ROWS = 1 << 19
 """Half of what a row group holds as the tables are written: a frame of it never decodes more than one."""
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What a write did.
-
-    Attributes:
-        table: The table's name.
-        version: Its version that holds the rows.
-        rows: Rows written.
-    """
-
-    table: str
-    version: int
-    rows: int
 
 
 class LakeTable:
