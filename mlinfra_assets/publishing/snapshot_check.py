@@ -12,8 +12,14 @@ from itertools import pairwise
 
 import polars as pl
 
+from mlinfra_assets.errors import MlinfraError
+
 LEAST_SHARE = 0.5
 MOST_DROPS = 5
+
+
+class RefusedSnapshotsError(MlinfraError):
+    """Snapshots did not pass their check. Nothing was written."""
 
 
 @dataclass(frozen=True)
