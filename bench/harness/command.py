@@ -33,7 +33,7 @@ def main(
         parents: Know arguments that the benchmark was made from, so that they are understood and in the help.
 
     Returns:
-        The exit code: 1 if a method's answer is wrong.
+        The exit code: 1 if a method's answer is wrong, or a method broke off by itself.
     """
     options = _parse(benchmark, arguments, parents)
     try:
@@ -50,7 +50,7 @@ def main(
         print(f"{benchmark.name}: wrong results, so there is nothing to say of speed\n{error}", file=sys.stderr)
         return 1
     print(json.dumps(report.as_json(), indent=2) if options.json else report.as_text())
-    return 0
+    return 1 if report.failed else 0
 
 
 def measure(

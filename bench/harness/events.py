@@ -50,15 +50,19 @@ class Events:
 
 
 def write_events(folder: Path, events: Events) -> None:
-    """Write events as Parquet files of a million rows, in the order of their times."""
-    files = max(1, -(-events.rows // FILE_ROWS))
+    """Write events as Parquet files of a million rows at most, two at least, in the order of their times.
+
+    Each file has several row groups, so that few rows are read in the same way as many.
+    """
+    files = max(2, -(-events.rows // FILE_ROWS))
     slots = np.linspace(0, events.days * DAY // _SLOT, files + 1).astype(np.int64)
     counts = np.diff(np.linspace(0, events.rows, files + 1).astype(np.int64))
     random = np.random.default_rng(events.seed)
     offset = 0
     for number in range(files):
         frame = _events(random, events, int(counts[number]), (int(slots[number]), int(slots[number + 1])), offset)
-        frame.write_parquet(folder / f"part-{number:04}.parquet", compression="snappy", row_group_size=FILE_ROWS // 4)
+        group = max(1, frame.height // 4)
+        frame.write_parquet(folder / f"part-{number:04}.parquet", compression="snappy", row_group_size=group)
         offset += frame.height
 
 

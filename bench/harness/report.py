@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.harness.machine import Machine
 
+FAILED = "failed"
 _ROW_COLUMNS = ("rows/s", "CPU us/row")
 
 
@@ -95,6 +96,11 @@ class Report:
     versions: dict[str, dict[str, str]]
     cases: Sequence[CaseReport]
     targets: Sequence[Judged]
+
+    @property
+    def failed(self) -> bool:
+        """Whether some method broke off by itself."""
+        return any(line.outcome == FAILED for case in self.cases for line in case.lines)
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain values."""

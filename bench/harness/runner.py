@@ -14,7 +14,7 @@ from bench.harness.case import Case, Target
 from bench.harness.compare import WrongResultsError, compare
 from bench.harness.method import Environment, Method
 from bench.harness.process import Cost, Unfinished, run
-from bench.harness.report import CaseReport, FirstUse, Judged, Line
+from bench.harness.report import FAILED, CaseReport, FirstUse, Judged, Line
 
 _ONCE_SECONDS = 120.0
 _CHUNK = 1 << 24
@@ -92,9 +92,10 @@ class Runner:
             cost = run(method, python, case.small, case.data, out, environ)
             if isinstance(cost, Unfinished):
                 self.say(f"{case.name}: {method.name} {cost.reason.splitlines()[0]}")
-                if ours or cost.failed:
+                if ours:
                     raise WrongResultsError(f"{method.name}: {cost.reason}")
-                lines.append(Line(method.name, runs=1, outcome="did not finish", note=_noted(method, cost.reason)))
+                outcome = FAILED if cost.failed else "did not finish"
+                lines.append(Line(method.name, runs=1, outcome=outcome, note=_noted(method, cost.reason)))
                 continue
             costs[method.name] = [_whole(cost, method)]
             note = method.note

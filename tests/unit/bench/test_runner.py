@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,23 @@ def test_a_wrong_answer_ends_the_benchmark(data):
         runner().run(case(data, peer("wrong")))
 
 
-def test_a_method_that_breaks_off_ends_the_benchmark_with_its_own_words(data):
-    with pytest.raises(WrongResultsError, match=r"(?s)broken: stopped with code 1:.*there is no such table"):
-        runner().run(case(data, peer("broken")))
+def test_a_method_that_breaks_off_has_failed_with_its_own_words(data):
+    line = runner().run(case(data, peer("broken"))).line("broken")
+    assert line is not None
+    assert (line.outcome, line.cpu_s) == ("failed", None)
+    assert "there is no such table" in line.note
+
+
+def test_the_project_has_to_answer(data):
+    broken = replace(PROJECT, variant="broken")
+    with pytest.raises(WrongResultsError, match=r"(?s)project: stopped with code 1:.*there is no such table"):
+        runner().run(replace(case(data), methods=[broken]))
+
+
+def test_the_command_fails_where_a_method_broke_off(data, capsys):
+    benchmark = Benchmark("bad", "A bad one.", lambda _cache, _scale: [case(data, peer("broken"))])
+    assert main(benchmark, ["--no-first-use", "--repeat", "1", "--cache", str(data)]) == 1
+    assert "| broken " in capsys.readouterr().out
 
 
 def test_a_method_past_its_time_did_not_finish(data):
