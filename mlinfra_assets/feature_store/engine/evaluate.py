@@ -108,8 +108,11 @@ def evaluate_latest(
     t: np.ndarray,
     models: ScoreModels | None = None,
     request: pl.DataFrame | None = None,
+    order: np.ndarray | None = None,
 ) -> pl.DataFrame | None:
     """As `evaluate` with k = t, straight from a dataset's frames, for a view that asks for latest rows alone.
+
+    Who asks several views the same questions works out their `order` by time once: int64[n].
 
     Returns:
         None if it asks for more, or the rows do not come in the order of the time from which they count: they have to
@@ -118,7 +121,7 @@ def evaluate_latest(
     if not LatestRows.can_answer(view):
         return None
     t = np.ascontiguousarray(t, np.int64)
-    rows = LatestRows(view, entities, t)
+    rows = LatestRows(view, entities, t, order)
     if not rows.take(frames):
         return None
     return _evaluated(view, view.features, rows, Question(entities, t, t, request, models), _no_other_view).features

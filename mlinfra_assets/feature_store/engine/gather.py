@@ -176,7 +176,7 @@ def _stored(vector: Vector) -> InputColumn:
     if vector.type == FLOAT64:
         return InputColumn(vector.type, *_stored_floats(vector.values, vector.valid))
     validity = vector.valid.view(np.uint8)
-    if vector.valid.all():
+    if validity.all():
         return InputColumn(vector.type, vector.values.astype(np.int64, copy=False), validity, vector.dictionary)
     values = np.where(vector.valid, vector.values, 0).astype(np.int64)
     return InputColumn(vector.type, values, validity, vector.dictionary)

@@ -32,12 +32,13 @@ class LatestRows:
         view: The view: of a dataset without a primary key, with aggregates of `FUNCTIONS` over all history.
         entities: The join keys of each question, of the keys' types.
         t: int64[n], microseconds since 1970 UTC.
+        order: int64[n], the questions by time. None: it is worked out.
     """
 
-    def __init__(self, view: FeatureView, entities: pl.DataFrame, t: np.ndarray) -> None:
+    def __init__(self, view: FeatureView, entities: pl.DataFrame, t: np.ndarray, order: np.ndarray | None) -> None:
         self._view, self._t = view, t
         self._entities = EntityIndex.of(entities.select(view.join_keys))
-        self._order = np.argsort(t, kind="stable")
+        self._order = np.argsort(t, kind="stable") if order is None else order
         self._sorted_t = t[self._order]
         self._whose = self._entities.numbers(entities)[self._order].astype(np.int64)
         self._before = np.full(5, np.iinfo(np.int64).min)
@@ -150,24 +151,20 @@ class _Carried:
 
     def answer(self, part: slice, whose: np.ndarray, chosen: np.ndarray, column: InputColumn | None) -> None:
         """Answer some questions: from the chosen rows of the frame at hand, or from before it."""
-        known = whose >= 0
-        values, valid = self.values[part], self.valid[part]
-        values[known], valid[known] = self._value[whose[known]], self._there[whose[known]]
-        here = chosen >= 0
-        if column is not None and here.any():
-            values[here], valid[here] = self._of(column, chosen[here])
+        held = (self._value, self._there, self.values[part], self.valid[part])
+        _answer(whose, chosen, *self._columns(column), *held)
 
     def carry(self, last: np.ndarray, column: InputColumn) -> None:
         """Keep what the last rows of the frame say (int64[entities], -1 for none)."""
-        here = last >= 0
-        self._value[here], self._there[here] = self._of(column, last[here])
+        _carry(last, *self._columns(column), self._value, self._there)
         if column.type == STRING:
             self._texts += column.dictionary
 
-    def _of(self, column: InputColumn, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # The strings of a frame are numbered behind those of the frames before it.
-        offset = len(self._texts) if column.type == STRING else 0
-        return column.values_at(rows) + offset if offset else column.values_at(rows), column.validity_at(rows) == VALUE
+    def _columns(self, column: InputColumn | None) -> tuple[np.ndarray, np.ndarray, int]:
+        """Values and validity of a column, and the number of its first string: behind those of the frames before."""
+        if column is None:
+            return self._value[:0], np.zeros(0, np.uint8), 0
+        return column.values, column.validity, len(self._texts) if column.type == STRING else 0
 
     def strings(self, values: np.ndarray, valid: np.ndarray) -> Vector:
         """The strings that some numbers mean."""
@@ -234,3 +231,34 @@ def _choose(
             chosen[p] = last[whose[p]]
         p += 1
     return chosen
+
+
+@compiled
+def _answer(
+    whose: np.ndarray,
+    chosen: np.ndarray,
+    column: np.ndarray,
+    validity: np.ndarray,
+    offset: int,
+    value: np.ndarray,
+    there: np.ndarray,
+    values: np.ndarray,
+    valid: np.ndarray,
+) -> None:
+    for p in range(len(whose)):
+        if chosen[p] >= 0:
+            values[p] = column[chosen[p]] + offset
+            valid[p] = validity[chosen[p]] == VALUE
+        elif whose[p] >= 0:
+            values[p] = value[whose[p]]
+            valid[p] = there[whose[p]]
+
+
+@compiled
+def _carry(
+    last: np.ndarray, column: np.ndarray, validity: np.ndarray, offset: int, value: np.ndarray, there: np.ndarray
+) -> None:
+    for e in range(len(last)):
+        if last[e] >= 0:
+            value[e] = column[last[e]] + offset
+            there[e] = validity[last[e]] == VALUE

@@ -120,7 +120,8 @@ class Vector:
         if not fits and found != pl.Null:
             raise RetrievalError(f"column {series.name!r} is a {found}, and the dataset declares it as {kind}")
         series = series.cast(polars_type(kind)) if found == pl.Null else series
-        valid = series.is_not_null().to_numpy()
+        whole = not series.null_count()
+        valid = np.ones(len(series), np.bool_) if whole else series.is_not_null().to_numpy()
         if kind.kind == "string":
             return cls._from_strings(series.cast(pl.String), valid)
         if kind.kind == "list":
@@ -128,8 +129,10 @@ class Vector:
         if kind.kind == "boolean":
             return cls(kind, series.fill_null(value=False).to_numpy(), valid)
         if kind.kind == "float64":
-            return cls(kind, series.cast(pl.Float64).fill_null(0.0).to_numpy(), valid)
-        stored = series.to_physical().cast(pl.Int64).fill_null(0)
+            stored = series.cast(pl.Float64)
+            return cls(kind, (stored if whole else stored.fill_null(0.0)).to_numpy(), valid)
+        stored = series.to_physical().cast(pl.Int64)
+        stored = stored if whole else stored.fill_null(0)
         return cls(kind, stored.to_numpy(), valid)
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import polars as pl
 
 from mlinfra_assets.feature_store.engine.evaluate import evaluate_latest
@@ -15,8 +16,10 @@ from mlinfra_assets.feature_store.offline.questions import AS_OF
 from mlinfra_assets.feature_store.view import FeatureView
 
 
-def features_in_passing(view: FeatureView, rows: pl.DataFrame, plan: Plan) -> pl.DataFrame | None:
-    """A view's features for the rows of an entity table.
+def features_in_passing(
+    view: FeatureView, rows: pl.DataFrame, plan: Plan, order: np.ndarray | None = None
+) -> pl.DataFrame | None:
+    """A view's features for the rows of an entity table, whose `order` by time (int64[n]) may be known.
 
     Returns:
         None if the view asks for more than latest rows, the question is not as of its own time, or the dataset does not
@@ -26,7 +29,7 @@ def features_in_passing(view: FeatureView, rows: pl.DataFrame, plan: Plan) -> pl
         return None
     keys, request = plan.questions.keys(rows, view), plan.questions.request(rows, view)
     frames = plan.read.batches(view.dataset.name, view.columns, plan.versions.get(view.dataset.name))
-    return evaluate_latest(view, frames, keys, plan.questions.t(rows), plan.models, request)
+    return evaluate_latest(view, frames, keys, plan.questions.t(rows), plan.models, request, order)
 
 
 def answer_in_passing(table: EntityTable, asked: Sequence[Asked], plan: Plan) -> Iterator[pl.DataFrame] | None:
@@ -35,10 +38,11 @@ def answer_in_passing(table: EntityTable, asked: Sequence[Asked], plan: Plan) ->
     if not fits or plan.questions.known != AS_OF or not all(LatestRows.can_answer(one.view) for one in asked):
         return None
     rows = next(table.frames(max(1, table.rows)))
+    order = np.argsort(plan.questions.t(rows), kind="stable")
     found = [rows]
     for number, one in enumerate(asked):
         plan.progress(number, len(asked), "answering")
-        features = features_in_passing(one.view, rows, plan)
+        features = features_in_passing(one.view, rows, plan, order)
         if features is None:
             return None
         features.columns = list(one.names)
