@@ -17,8 +17,13 @@ from mlinfra_assets.feature_store.errors import RetrievalError
 from mlinfra_assets.feature_store.view import FeatureView
 
 DAY = "day"
-CHUNK_ROWS = 2_000_000
-"""About how many rows are computed at once; each part walks through the windows of its first day anew."""
+VALUES_AT_ONCE = 16_000_000
+"""About how many values are computed at once; each part walks through the windows of its first day anew."""
+
+
+def rows_at_once(view: FeatureView) -> int:
+    """About how many rows of a view's snapshots are computed, and held in memory, at a time."""
+    return VALUES_AT_ONCE // (len(view.stored) + len(view.join_keys) + 1)
 
 
 def end_of(day: date) -> int:
@@ -53,9 +58,12 @@ def iterate_snapshots(
     prepared: PreparedRows,
     days: Sequence[date],
     models: ScoreModels | None = None,
-    chunk_rows: int = CHUNK_ROWS,
+    chunk_rows: int | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """As `snapshot`, in frames of whole days with about `chunk_rows` rows, so that a long backfill fits in memory."""
+    """As `snapshot`, in frames of whole days, so that a long backfill fits in memory.
+
+    A frame has about `chunk_rows` rows, or as many as are computed at once.
+    """
     ordered = sorted(set(days))
     times = np.array([end_of(day) for day in ordered], np.int64)
     for first, counts, frame in _snapshots(view, prepared, times, models, chunk_rows):
@@ -66,20 +74,21 @@ def iterate_snapshots(
 
 def snapshot_at(view: FeatureView, prepared: PreparedRows, at: int, models: ScoreModels | None = None) -> pl.DataFrame:
     """The features at a moment (microseconds since 1970 UTC), as known then: as `snapshot`, without a column `day`."""
-    found = [frame for *_, frame in _snapshots(view, prepared, np.array([at], np.int64), models, CHUNK_ROWS)]
+    found = [frame for *_, frame in _snapshots(view, prepared, np.array([at], np.int64), models, None)]
     return pl.concat([empty_snapshot(view).drop(DAY), *found], rechunk=False)
 
 
 def _snapshots(
-    view: FeatureView, prepared: PreparedRows, times: np.ndarray, models: ScoreModels | None, chunk_rows: int
+    view: FeatureView, prepared: PreparedRows, times: np.ndarray, models: ScoreModels | None, chunk_rows: int | None
 ) -> Iterator[tuple[int, np.ndarray, pl.DataFrame]]:
     """Number of the first moment, entities at each moment, their keys and features; a few moments at a time."""
     if prepared.keys is None:
         raise RetrievalError("these rows were put together without keys: a snapshot has to name its entities")
     entities, begins = served_pairs(prepared, times, view.ttl)
+    limit = rows_at_once(view) if chunk_rows is None else chunk_rows
     first = 0
     while first < len(times):
-        last = max(first + 1, int(np.searchsorted(begins, begins[first] + chunk_rows, side="right")) - 1)
+        last = max(first + 1, int(np.searchsorted(begins, begins[first] + limit, side="right")) - 1)
         chosen = entities[begins[first] : begins[last]]
         counts = np.diff(begins[first : last + 1])
         if len(chosen):

@@ -12,7 +12,7 @@ from mlinfra_assets import names
 from mlinfra_assets.feature_store.engine.related import prepare_view
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.engine.served import served_counts
-from mlinfra_assets.feature_store.snapshot import CHUNK_ROWS, end_of, snapshot
+from mlinfra_assets.feature_store.snapshot import end_of, rows_at_once, snapshot
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
@@ -79,7 +79,7 @@ def materialize_days(
     *,
     recompute: bool = False,
     progress: Progress | None = None,
-    chunk_rows: int = CHUNK_ROWS,
+    chunk_rows: int | None = None,
 ) -> MaterializedDays:
     """Bring the snapshots of some days up to date in `features/<view>`.
 
@@ -97,7 +97,7 @@ def materialize_days(
         now: The present, UTC.
         recompute: Compute every day, whatever is on record.
         progress: Told of each part of the days once it is committed.
-        chunk_rows: About how many rows are computed, held in memory and committed at a time.
+        chunk_rows: About how many rows are computed, held in memory and committed at a time. None: as the view is wide.
 
     Raises:
         UnavailableError: A dataset's table does not exist yet.
@@ -122,7 +122,7 @@ def materialize_days(
         documents.register(Registry(lake), view, now, run.run_id)
         writer.open(asked)
         scores, done = ProductionScores(lake), 0
-        for part in parts(list(due), sizes, chunk_rows):
+        for part in parts(list(due), sizes, chunk_rows or rows_at_once(view)):
             writer.write([due[day] for day in part], snapshot(view, prepared, part, scores))
             done += len(part)
             if progress is not None:
