@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 
 from mlinfra_assets.clock import to_micros
 
-Value = int | float | str | bool | None
+Plain = int | float | str | bool | None
+Value = Plain | list[Plain]
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,11 @@ class Mismatch:
 
 
 def same(logged: Value, recomputed: Value) -> bool:
-    """Equal in type and bits. 3 is not 3.0, 0.0 is not -0.0, null equals null alone."""
+    """Equal in type and bits. 3 is not 3.0, 0.0 is not -0.0, null equals null alone; lists value by value."""
     if type(logged) is not type(recomputed):
         return False
+    if isinstance(logged, list) and isinstance(recomputed, list):
+        return len(logged) == len(recomputed) and all(map(same, logged, recomputed))
     if isinstance(logged, float) and isinstance(recomputed, float):
         return struct.pack("<d", logged) == struct.pack("<d", recomputed)
     return logged == recomputed
@@ -52,8 +55,15 @@ def same(logged: Value, recomputed: Value) -> bool:
 def as_logged(value: object) -> Value:
     """A recomputed value in the form that a prediction event carries.
 
-    A timestamp is its microseconds since 1970 in UTC, a date its days, a NaN null: as JSON has none of them.
+    A timestamp is its microseconds since 1970 in UTC, a date its days, a NaN null: as JSON has none of them. A list has
+    its values in this form.
     """
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return _plain(value)
+
+
+def _plain(value: object) -> Plain:
     if isinstance(value, datetime):
         return to_micros(value if value.tzinfo else value.replace(tzinfo=UTC))
     if isinstance(value, date):
@@ -67,6 +77,8 @@ def as_logged(value: object) -> Value:
 
 def shown(value: Value) -> str:
     """A value for a person: a float with its bit pattern, since two that print alike may differ."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
     if value is None:
         return "null"
     if isinstance(value, float):

@@ -38,12 +38,19 @@ def registered_view(registry: Registry, name: str, version: str) -> ViewDocument
         raise UnregisteredError(f"{where}: {error}: restore the table") from error
     if (document.name, document.version) != (name, version):
         raise UnregisteredError(f"{where} holds view {document.name}, version {document.version}: restore the table")
+    _check_bound(document, where)
+    return document
+
+
+def _check_bound(document: ViewDocument, where: str) -> None:
+    """See that SQL and contract, also of the views that are used, are those that the version rests on."""
     bound = set(document.rests_on.values())
     if document.sql is not None and fingerprint(document.sql) not in bound:
         raise UnregisteredError(f"{where}: its SQL is not the one that the version rests on: restore the table")
     if contract_of(document).fingerprint not in bound:
         raise UnregisteredError(f"{where}: its contract is not the one that the version rests on: restore the table")
-    return document
+    for name, used in document.uses.items():
+        _check_bound(used, f"{where}, which uses view {name}")
 
 
 def registered_contract(registry: Registry, source: str, fingerprint: str) -> Contract:

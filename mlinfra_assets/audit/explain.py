@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from mlinfra_assets import names
-from mlinfra_assets.audit.bits import Mismatch, as_logged, shown
+from mlinfra_assets.audit.bits import Mismatch, Value, as_logged, shown
 from mlinfra_assets.audit.logged import LoggedPrediction
+from mlinfra_assets.audit.raw_datasets import RawDatasets
 from mlinfra_assets.audit.vectors import Vectors
+from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
 
@@ -46,34 +48,50 @@ def causes(
 
 
 def _of_entity(view_name: str, prediction: LoggedPrediction, vectors: Vectors, lake: Lake) -> list[str]:
+    """The rows that differ of the entity, and any of the datasets behind views that are used."""
     used = prediction.views[view_name]
     document, rows = vectors.rows[view_name, used.version]
-    view = document.view
-    table = lake.table(view.dataset.table)
-    if not table.exists() or not set(view.columns) <= set(table.schema().names):
+    entity = {key: prediction.entity[key] for key in document.view.join_keys}
+    lines = _differences(document.view, rows, used.watermark, entity, lake)
+    for other in _used(document.view):
+        if other.dataset.name in rows.frames:
+            lines += _differences(other, rows, used.watermark, {}, lake)
+    return lines
+
+
+def _used(view: FeatureView) -> list[FeatureView]:
+    return [found for used in view.uses for found in (used, *_used(used))]
+
+
+def _differences(
+    view: FeatureView, rows: RawDatasets, watermarks: Mapping[str, Positions], entity: Mapping[str, Value], lake: Lake
+) -> list[str]:
+    """What differs between the rows of a view's dataset that raw gives and those of its table, of one entity or all."""
+    table, source = view.dataset.table, view.dataset.source
+    there = lake.table(table)
+    columns = [column for column in view.columns if column in rows.frames[view.dataset.name].columns]
+    if not there.exists() or not set(columns) <= set(there.schema().names):
         return []
-    watermark = used.watermark[view.dataset.source]
-    where = [(key, "==", prediction.entity[key]) for key in view.join_keys]
-    had = table.read(columns=list(view.columns), where=where)
-    made = rows.filter([pl.col(key) == prediction.entity[key] for key in view.join_keys])
-    had, made = (_covered(frame, watermark) for frame in (had, made))
-    entity = ", ".join(f"{key}={prediction.entity[key]!r}" for key in view.join_keys)
+    had = there.read(columns=columns, where=[(key, "==", value) for key, value in entity.items()])
+    made = rows.frames[view.dataset.name].select(columns)
+    made = made.filter([pl.col(key) == value for key, value in entity.items()]) if entity else made
+    had, made = (_covered(frame, watermarks[source]) for frame in (had, made))
+    who = ", ".join(f"{key}={value!r}" for key, value in entity.items()) or "any entity"
     lines = [
-        f"{view.dataset.table} has a row of {entity} from {_place(row)} that raw/{view.dataset.source} does not give"
+        f"{table} has a row of {who} from {_place(row)} that raw/{source} does not give"
         for row in had.join(made, on=PLACE, how="anti").head(MOST_ROWS).iter_rows(named=True)
     ]
     lines += [
-        f"raw/{view.dataset.source} gives a row of {entity} from {_place(row)} that {view.dataset.table} does not have"
+        f"raw/{source} gives a row of {who} from {_place(row)} that {table} does not have"
         for row in made.join(had, on=PLACE, how="anti").head(MOST_ROWS).iter_rows(named=True)
     ]
     both = had.join(made, on=PLACE, how="inner", suffix="/raw")
-    for column in view.columns:
+    for column in columns:
         if column in PLACE:
             continue
         differs = both.filter(pl.col(column).ne_missing(pl.col(f"{column}/raw"))).head(MOST_ROWS)
         lines += [
-            f"{view.dataset.table}, {entity}, {_place(row)}: {column} is {_text(row[column])}, raw gives "
-            f"{_text(row[f'{column}/raw'])}"
+            f"{table}, {who}, {_place(row)}: {column} is {_text(row[column])}, raw gives {_text(row[f'{column}/raw'])}"
             for row in differs.iter_rows(named=True)
         ]
     return lines

@@ -27,12 +27,14 @@ class Wanted:
     Attributes:
         document: The registered view.
         upto: A watermark of its source that contains all others asked about.
-        entities: Join keys of the entities asked about.
+        columns: The columns of its dataset that are needed.
+        entities: Join keys of the entities asked about; None: every row is needed.
     """
 
     document: ViewDocument
     upto: Positions
-    entities: pl.DataFrame
+    columns: tuple[str, ...]
+    entities: pl.DataFrame | None
 
 
 class FromRaw:
@@ -114,13 +116,12 @@ def _staged(document: ViewDocument, valid: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_entities(wanted: Wanted, rows: pl.DataFrame) -> pl.DataFrame:
-    """The columns that the view needs, of the rows of the entities asked about.
+    """The columns that are needed, of the rows of the entities asked about.
 
     All rows of a dataset with a primary key: a later version of a row may belong to another entity.
     """
     view = wanted.document.view
-    rows = rows.select(view.columns)
-    if view.dataset.primary_key:
-        return rows
+    if wanted.entities is None or view.dataset.primary_key:
+        return rows.select(wanted.columns)
     keys = list(view.join_keys)
-    return rows.join(wanted.entities.select(keys).unique(), on=keys, how="semi")
+    return rows.select(wanted.columns).join(wanted.entities.select(keys).unique(), on=keys, how="semi")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -25,6 +25,8 @@ COLUMNS = (
     "views",
     "scores",
 )
+OPTIONAL = ("request",)
+"""What predictions of features that need no request do not carry."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class LoggedPrediction:
         score: What was answered; null if the model could not score.
         views: The state of each view used.
         scores: Version of each model whose score is itself a feature.
+        request: The values that came with the question, by name; a timestamp in microseconds, a date in days.
     """
 
     prediction_id: str
@@ -72,6 +75,7 @@ class LoggedPrediction:
     score: float | None
     views: Mapping[str, UsedView]
     scores: Mapping[str, str]
+    request: Mapping[str, Value] = field(default_factory=dict)
 
 
 def logged_predictions(frame: pl.DataFrame) -> list[LoggedPrediction]:
@@ -80,7 +84,8 @@ def logged_predictions(frame: pl.DataFrame) -> list[LoggedPrediction]:
     Raises:
         InvalidInputError: A row's JSON text is not what a prediction event holds.
     """
-    return [_prediction(row) for row in frame.select(COLUMNS).iter_rows(named=True)]
+    present = [*COLUMNS, *(column for column in OPTIONAL if column in frame.columns)]
+    return [_prediction(row) for row in frame.select(present).iter_rows(named=True)]
 
 
 def _prediction(row: dict[str, Any]) -> LoggedPrediction:
@@ -95,6 +100,7 @@ def _prediction(row: dict[str, Any]) -> LoggedPrediction:
             score=row["score"],
             views={name: _used(view) for name, view in orjson.loads(row["views"]).items()},
             scores=orjson.loads(row["scores"] or "{}"),
+            request=orjson.loads(row.get("request") or "{}"),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise InvalidInputError(

@@ -52,4 +52,5 @@ def rescore(
 
 
 def _number(value: Value) -> float:
-    return math.nan if value is None else float(value)
+    # A list is no input of a model: a vector that holds one is compared as it is, and has no score.
+    return math.nan if value is None or isinstance(value, list) else float(value)

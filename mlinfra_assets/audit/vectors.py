@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,13 +12,16 @@ import polars as pl
 
 from mlinfra_assets.audit.bits import Value, as_logged
 from mlinfra_assets.audit.documents import registered_view
-from mlinfra_assets.audit.from_raw import FromRaw, Wanted
+from mlinfra_assets.audit.from_raw import FromRaw
 from mlinfra_assets.audit.logged import LoggedPrediction
+from mlinfra_assets.audit.raw_datasets import RawDatasets, from_raw, sources
 from mlinfra_assets.audit.report import Missing
+from mlinfra_assets.audit.requests import request_of, wrong_request
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.feature_store.engine.evaluate import evaluate
-from mlinfra_assets.feature_store.engine.prepare import prepare
+from mlinfra_assets.feature_store.engine.related import prepare_view
 from mlinfra_assets.feature_store.engine.rows import dtypes
+from mlinfra_assets.feature_store.errors import DefinitionError
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.lake.lake import Lake
@@ -35,30 +38,30 @@ class Vectors:
     Attributes:
         values: Recomputed value by prediction id and `"view:feature"`; whole only for those that are not missing.
         missing: Predictions that could not be recomputed.
-        rows: The recomputed rows by view and version, for whoever explains a difference.
+        rows: The recomputed datasets by view and version, for whoever explains a difference.
     """
 
     values: dict[str, dict[str, Value]] = field(default_factory=lambda: defaultdict(dict))
     missing: list[Missing] = field(default_factory=list)
-    rows: dict[tuple[str, str], tuple[ViewDocument, pl.DataFrame]] = field(default_factory=dict)
+    rows: dict[tuple[str, str], tuple[ViewDocument, RawDatasets]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """One prediction's features of one view."""
+    """One prediction's features of one view, with a watermark of each source behind them."""
 
     prediction: LoggedPrediction
     features: tuple[str, ...]
-    watermark: Positions
+    watermark: Mapping[str, Positions]
 
 
-def recompute(predictions: Sequence[LoggedPrediction], from_raw: FromRaw, registry: Registry, lake: Lake) -> Vectors:
+def recompute(predictions: Sequence[LoggedPrediction], made: FromRaw, registry: Registry, lake: Lake) -> Vectors:
     """The vectors of predictions from raw, by the view versions and watermarks that they name."""
     vectors = Vectors()
     for (name, version), asked in _by_version(predictions, vectors).items():
         try:
             document = registered_view(registry, name, version)
-            _evaluate_version(document, _answerable(document, asked, vectors), from_raw, lake, vectors)
+            _evaluate_version(document, _answerable(document, asked, vectors), made, lake, vectors)
         except MlinfraError as error:
             vectors.missing += [Missing(prediction.prediction_id, str(error)) for prediction, _ in asked]
     return vectors
@@ -87,17 +90,27 @@ def _answerable(
     document: ViewDocument, asked: Sequence[tuple[LoggedPrediction, tuple[str, ...]]], vectors: Vectors
 ) -> list[_Asked]:
     """Those predictions whose event says what has to be known."""
-    view, found = document.view, []
+    found = []
     for prediction, features in asked:
-        watermark = prediction.views[view.name].watermark.get(view.dataset.source)
-        why = _wrong_key(view, prediction) or (
-            f"the event has no watermark of {view.dataset.source} for view {view.name}" if watermark is None else None
-        )
-        if why is not None or watermark is None:
-            vectors.missing.append(Missing(prediction.prediction_id, why or ""))
+        try:
+            view = features_of(document.view, features)
+        except DefinitionError as error:
+            vectors.missing.append(Missing(prediction.prediction_id, str(error)))
+            continue
+        why = _unanswerable(view, prediction)
+        if why is not None:
+            vectors.missing.append(Missing(prediction.prediction_id, why))
         else:
-            found.append(_Asked(prediction, features, watermark))
+            watermark = prediction.views[view.name].watermark
+            found.append(_Asked(prediction, features, {source: watermark[source] for source in sources(view)}))
     return found
+
+
+def _unanswerable(view: FeatureView, prediction: LoggedPrediction) -> str | None:
+    """What the event does not say, or says wrongly; None if a view can be evaluated from it."""
+    without = ", ".join(sorted(sources(view) - prediction.views[view.name].watermark.keys()))
+    mark = f"the event has no watermark of {without} for view {view.name}" if without else None
+    return _wrong_key(view, prediction) or mark or wrong_request(view, prediction)
 
 
 def _wrong_key(view: FeatureView, prediction: LoggedPrediction) -> str | None:
@@ -109,19 +122,21 @@ def _wrong_key(view: FeatureView, prediction: LoggedPrediction) -> str | None:
 
 
 def _evaluate_version(
-    document: ViewDocument, asked: Sequence[_Asked], from_raw: FromRaw, lake: Lake, vectors: Vectors
+    document: ViewDocument, asked: Sequence[_Asked], made: FromRaw, lake: Lake, vectors: Vectors
 ) -> None:
     """Rows from raw once, up to the furthest watermark; then one evaluation for each watermark."""
     if not asked:
         return
-    upto = _union([a.watermark for a in asked])
-    entities = _entities(document.view, [a.prediction for a in asked])
-    rows = from_raw.rows(Wanted(document, upto, entities))
-    vectors.rows[document.view.name, asked[0].prediction.views[document.view.name].version] = (document, rows)
+    view = features_of(document.view, [feature for one in asked for feature in one.features])
+    upto = {source: _union([a.watermark[source] for a in asked if source in a.watermark]) for source in sources(view)}
+    entities = _entities(view, [a.prediction for a in asked])
+    rows = from_raw(made, document, view, upto, entities)
+    vectors.rows[view.name, document.version] = (document, rows)
     groups: dict[tuple[str, tuple[str, ...], str], list[_Asked]] = defaultdict(list)
     for one in asked:
         scores = orjson.dumps(one.prediction.scores, option=orjson.OPT_SORT_KEYS).decode()
-        groups[one.watermark.to_json(), one.features, scores].append(one)
+        marks = ";".join(f"{source}={one.watermark[source].to_json()}" for source in sorted(one.watermark))
+        groups[marks, one.features, scores].append(one)
     for group in groups.values():
         try:
             _evaluate_group(document.view, group, rows, lake, vectors)
@@ -130,19 +145,25 @@ def _evaluate_version(
 
 
 def _evaluate_group(
-    view: FeatureView, group: Sequence[_Asked], rows: pl.DataFrame, lake: Lake, vectors: Vectors
+    view: FeatureView, group: Sequence[_Asked], rows: RawDatasets, lake: Lake, vectors: Vectors
 ) -> None:
     first = group[0]
     view = features_of(view, first.features)
     scored = first.prediction.scores
-    models = PinnedScores(lake, {model: scored[model] for model in view.models if model in scored})
-    entities = _entities(view, [one.prediction for one in group])
-    prepared = prepare(view, rows, covered=first.watermark, only=entities)
-    t = np.array([one.prediction.predicted_at for one in group], dtype=np.int64)
-    found = evaluate(view, prepared, entities, t, None, models)
+    models = PinnedScores(lake, {model: scored[model] for model in _models(view) if model in scored})
+    predictions = [one.prediction for one in group]
+    entities = _entities(view, predictions)
+    prepared = prepare_view(view, rows, only=entities, covered=first.watermark)
+    t = np.array([prediction.predicted_at for prediction in predictions], dtype=np.int64)
+    found = evaluate(view, prepared, entities, t, None, models, request_of(view, predictions))
     for one, values in zip(group, found.iter_rows(named=True), strict=True):
         for feature in first.features:
             vectors.values[one.prediction.prediction_id][f"{view.name}:{feature}"] = as_logged(values[feature])
+
+
+def _models(view: FeatureView) -> set[str]:
+    """The models whose scores a view's features are, its own and those of the views that it uses."""
+    return set(view.models).union(*(_models(used) for used in view.uses))
 
 
 def _entities(view: FeatureView, predictions: Sequence[LoggedPrediction]) -> pl.DataFrame:

@@ -10,9 +10,10 @@ import numpy as np
 import orjson
 import polars as pl
 
+from mlinfra_assets import names
 from mlinfra_assets.clock import from_micros, to_micros
 from mlinfra_assets.feature_store.engine.evaluate import evaluate
-from mlinfra_assets.feature_store.engine.prepare import prepare
+from mlinfra_assets.feature_store.engine.related import prepare_view
 from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.reader import SourceReader
 from mlinfra_assets.learning.known_past import complete_to
@@ -86,7 +87,7 @@ def due_outcomes(
     )
     if waiting.is_empty():
         return []
-    rows = read.rows(view.dataset.name, view.columns)
+    rows = read.rows(view.dataset.name, [names.EVENT_TIME, names.KNOWN_AT])
     until = complete_to(rows, now) if complete is None else min(to_micros(complete), to_micros(now))
     due = waiting.filter(pl.col("predicted_at").dt.timestamp("us") + horizon <= until).sort(
         "predicted_at", "prediction_id"
@@ -97,7 +98,7 @@ def due_outcomes(
     schema = dtypes(view.key_schema)
     entities = pl.DataFrame({key: [entity[key] for entity in keys] for key in view.join_keys}, schema=schema)
     observed = due["predicted_at"].dt.timestamp("us").to_numpy().astype(np.int64) + horizon
-    values = evaluate(view, prepare(view, rows), entities, observed, None, None)
+    values = evaluate(view, prepare_view(view, read, only=entities), entities, observed, None, None)
     labels = values[model.label.feature].cast(pl.Int64)
     return [
         Outcome(row["prediction_id"], model.name, row["entity"], row["predicted_at"], from_micros(int(at)), label)

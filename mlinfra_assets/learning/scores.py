@@ -75,7 +75,8 @@ def check_scores(models: Mapping[str, ModelSpec], views: Mapping[str, FeatureVie
 
     Raises:
         DefinitionError: A score of a model that is not declared, a score whose inputs are not the model's in its order,
-            a model input that is no feature, that is text, that has other keys, or that is the model's own score.
+            a model input that is no feature, that is no number, that needs a request, that has other keys, or that is
+            the model's own score.
     """
     for view in views.values():
         for feature in view.features:
@@ -108,6 +109,9 @@ def _check_input(model: ModelSpec, reference: str, views: Mapping[str, FeatureVi
     kind = view.schema[feature_name]
     if not (kind.numeric or kind.kind == "boolean"):
         raise DefinitionError(f"{where} is a {kind}: an input is a number or a condition")
+    if view.requests_of(feature_name):
+        needed = ", ".join(sorted(view.requests_of(feature_name)))
+        raise DefinitionError(f"{where} needs the request value {needed}, which a training set does not have")
     if not set(view.join_keys) <= set(model.entity.join_keys):
         raise DefinitionError(f"{where}: its key {view.join_keys} is not part of {tuple(model.entity.join_keys)}")
     if any(isinstance(node, Score) and node.model == model.name for node in walk(feature.node)):

@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mlinfra_assets import names
 from mlinfra_assets.clock import from_micros
 from mlinfra_assets.feature_store.engine.evaluate import evaluate
 from mlinfra_assets.feature_store.engine.models import ScoreModels
-from mlinfra_assets.feature_store.engine.prepare import prepare
+from mlinfra_assets.feature_store.engine.related import prepare_view
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.reader import SourceReader
 from mlinfra_assets.feature_store.snapshot import snapshot
@@ -71,7 +72,7 @@ def build_training_set(
     references = list(dict.fromkeys([*model.features, *_declared(also, views, model)]))
     sources = _Views(views, references, read)
     label = model.label.view
-    rows = read.rows(label.dataset.name, label.columns)
+    rows = read.rows(label.dataset.name, [names.EVENT_TIME, names.KNOWN_AT])
     complete = complete_to(rows, now)
     spine = model.spine
     begin = first_event(rows)
@@ -83,7 +84,7 @@ def build_training_set(
         pl.Series(ROLE, [cutoffs.roles[int(moment)] for moment in t], dtype=pl.String()),
         *entities.get_columns(),
         *_inputs(references, sources, entities, t, models),
-        _label(model, prepare(label, rows), entities, t),
+        _label(model, prepare_view(label, read, only=entities), entities, t),
     ]
     frame = pl.DataFrame(columns)
     labelled = frame.drop_nulls(LABEL).sort(CUTOFF, *entities.columns)
@@ -106,7 +107,7 @@ class _Views:
         if name not in self._made:
             view = self._views[name]
             view = features_of(view, self._wanted.get(name, [view.features[0].name]))
-            self._made[name] = (view, prepare(view, self._read.rows(view.dataset.name, view.columns)))
+            self._made[name] = (view, prepare_view(view, self._read))
         return self._made[name]
 
 
@@ -145,4 +146,5 @@ def _declared(references: Sequence[str], views: Mapping[str, FeatureView], model
     """Those references that are features of today's views and can be computed for the model's entity."""
     keys = set(model.entity.join_keys)
     split_ = [(reference, *reference.partition(":")[::2]) for reference in references]
-    return [r for r, v, f in split_ if v in views and f in views[v].schema and set(views[v].join_keys) <= keys]
+    known = [(r, views[v], f) for r, v, f in split_ if v in views and f in views[v].schema]
+    return [r for r, view, f in known if set(view.join_keys) <= keys and not view.requests_of(f)]

@@ -22,6 +22,11 @@ from mlinfra_assets.audit.bits import Mismatch, as_logged, same
         (1.0, math.nextafter(1.0, 2.0)),
         ("a", "a "),
         (True, False),
+        ([1, 2], [1, 2.0]),
+        ([0.0], [-0.0]),
+        ([1, 2], [2, 1]),
+        ([1], [1, None]),
+        ([], None),
     ],
 )
 def test_values_that_only_look_alike_differ(logged: object, recomputed: object) -> None:
@@ -29,7 +34,10 @@ def test_values_that_only_look_alike_differ(logged: object, recomputed: object) 
     assert not same(recomputed, logged)  # pyright: ignore[reportArgumentType]
 
 
-@given(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text())
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+
+
+@given(PLAIN | st.lists(PLAIN))
 def test_every_value_is_the_same_as_itself(value: object) -> None:
     assert same(value, value)  # pyright: ignore[reportArgumentType]
 
@@ -38,6 +46,7 @@ def test_values_without_a_json_form_are_logged_as_numbers() -> None:
     assert as_logged(datetime(1970, 1, 2, tzinfo=UTC)) == 86_400_000_000
     assert as_logged(date(1970, 1, 3)) == 2
     assert as_logged(math.nan) is None
+    assert as_logged([date(1970, 1, 3), None, "a"]) == [2, None, "a"]
 
 
 def test_a_mismatch_names_view_feature_and_both_values_with_their_bits() -> None:

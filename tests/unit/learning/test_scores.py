@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mlinfra_assets.clock import to_micros
+from mlinfra_assets.feature_store import FeatureStore, request
 from mlinfra_assets.feature_store.errors import DefinitionError
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
@@ -15,7 +16,8 @@ from mlinfra_assets.learning.onnx_model import to_onnx
 from mlinfra_assets.learning.scores import PinnedScores, ProductionScores, _check_input, check_scores
 from mlinfra_assets.learning.store import ModelStore, StoredModel, version_of
 from mlinfra_assets.learning.trainer import GradientBoosting
-from tests.support.shop_models import shop_model, shop_view
+from tests.support.shop_lines import LINES
+from tests.support.shop_models import customer, shop_model, shop_view
 
 RUN = Provenance(run_id="run", code_version="code")
 NOW = datetime(2012, 1, 1, tzinfo=UTC)
@@ -71,3 +73,13 @@ def test_a_models_own_score_is_no_input_of_it() -> None:
     model = shop_model(features=["customer_features:churn_risk_score"])
     with pytest.raises(DefinitionError, match="is the model's own score"):
         _check_input(model, model.features[0], {"customer_features": shop_view()})
+
+
+def test_an_input_that_needs_a_request_is_refused() -> None:
+    def asking(stg_order_lines):
+        return {"ratio": request("amount", "float64") / stg_order_lines["line_amount"].sum()}
+
+    view = FeatureStore({LINES.name: LINES}).create_feature_view("asking", [customer])(asking)
+
+    with pytest.raises(DefinitionError, match="'asking:ratio' needs the request value amount"):
+        _check_input(shop_model(), "asking:ratio", {"asking": view})

@@ -6,10 +6,12 @@ from fractions import Fraction
 import polars as pl
 import pytest
 
+from mlinfra_assets.feature_store import Entity, FeatureStore
 from mlinfra_assets.learning.cutoffs import TooLittleHistoryError
+from mlinfra_assets.learning.model import Spine
 from mlinfra_assets.learning.training_set import TrainingSet, build_training_set
-from tests.support.shop_lines import START, FrameReader, shop_lines
-from tests.support.shop_models import shop_model, shop_view
+from tests.support.shop_lines import LINES, START, FrameReader, shop_lines
+from tests.support.shop_models import customer, shop_model, shop_view
 
 NOW = datetime(2012, 1, 1, tzinfo=UTC)
 HORIZON, TTL = timedelta(days=60), timedelta(days=180)
@@ -105,3 +107,29 @@ def test_further_features_are_computed_and_undeclared_ones_left_out(lines: pl.Da
 def test_no_lines_at_all_is_too_little_history(lines: pl.DataFrame) -> None:
     with pytest.raises(TooLittleHistoryError, match="train again when there is more"):
         built(lines.head(0))
+
+
+def test_an_input_may_look_up_a_feature_of_another_view(lines: pl.DataFrame) -> None:
+    lines = lines.with_columns(
+        pl.when(pl.col("customer_id") % 3 == 0).then(pl.lit("France")).otherwise(pl.lit("Spain")).alias("country")
+    )
+    store = FeatureStore({LINES.name: LINES})
+    by_country = store.create_feature_view("by_country", [Entity("country", ["country"])])(
+        lambda stg_order_lines: {"lines": stg_order_lines.count()}
+    )
+    around = store.create_feature_view("around", [customer], ttl="180d")(
+        lambda stg_order_lines: {
+            "own": stg_order_lines.count(),
+            "lines": by_country["lines"].at(country=stg_order_lines["country"].last()),
+        }
+    )
+    model = shop_model(features=["around:own", "around:lines"], spine=Spine("around", every="28d", warmup="60d"))
+
+    frame = build_training_set(model, {"around": around}, FrameReader({"stg_order_lines": lines}), NOW).frame
+
+    assert frame.height > 100
+    for row in frame.sample(40, seed=2).iter_rows(named=True):
+        known = lines.filter(pl.col("_event_time") <= row["cutoff"], pl.col("_known_at") <= row["cutoff"])
+        own = known.filter(pl.col("customer_id") == row["customer_id"])
+        assert row["around:own"] == own.height
+        assert row["around:lines"] == known.filter(pl.col("country") == own["country"][-1]).height
