@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,6 +119,8 @@ class _Group:
             plan.progress(number, len(parts), "answering")
             found = self._answer_part(questions.rows(buckets), buckets)
             answers.add(found, found.get_column(ROW) // plan.rows)
+            # What an evaluation holds refers to itself, and would stay until Python next looks for such cycles.
+            gc.collect()
         plan.progress(len(parts), len(parts), "answering")
         answers.close()
         for spill in (questions, *self._sources.values()):
@@ -160,7 +163,7 @@ class _Group:
             size = WORKING * sum(spill.bytes.get(bucket, 0) for spill in (questions, *self._sources.values()))
             if not parts or size > room:
                 parts.append([])
-                room = self._plan.memory // 2
+                room = self._plan.memory // 3
             parts[-1].append(bucket)
             room -= size
         return parts
