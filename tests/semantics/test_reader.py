@@ -184,7 +184,7 @@ def test_a_ttl_is_inclusive_and_looks_at_rows_that_count():
         (("bucket", "b", "a", "b", "c"), 2),
         (("to_int", True), 1), (("to_int", Decimal("-1.99")), -1), (("to_int", -1.99), -1), (("to_int", 2.0**63), None),
         (("to_int", -(2.0**63)), -(2**63)), (("to_int", "+007"), 7), (("to_int", " 7"), None),
-        (("to_int", "7\n"), None), (("to_int", "٣"), None), (("to_int", "9223372036854775808"), None), (("to_int", "-"), None),
+        (("to_int", "7\n"), None), (("to_int", "٣"), None), (("to_int", str(2**63)), None), (("to_int", "-"), None),
         (("to_float", "1."), 1.0), (("to_float", ".5e1"), 5.0), (("to_float", "."), None), (("to_float", "nan"), None),
         (("to_float", "1e999"), None), (("to_float", "1_0"), None), (("to_float", 2**53 + 1), 2.0**53),
         (("to_string", -5), "-5"), (("to_string", Decimal("1.50")), "1.50"), (("to_string", Decimal("-0.05")), "-0.05"),

@@ -7,7 +7,7 @@ sentence by sentence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,9 +79,16 @@ class Reader:
         self.table = Table(definition, tables[definition["dataset"]["name"]])
         self.used = {name: Reader(other, tables, scorer) for name, other in definition.get("uses", {}).items()}
 
-    def read(self, entity: tuple, t: int, k: int, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Every feature, by name; None is null."""
-        features = self.definition["features"]
+    def read(
+        self,
+        entity: tuple,
+        t: int,
+        k: int,
+        request: Mapping[str, Any] | None = None,
+        names: Collection[str] | None = None,
+    ) -> dict[str, Any]:
+        """Every feature (or those of these names), by name; None is null."""
+        features = [f for f in self.definition["features"] if names is None or f["name"] in names]
         rows = self.table.rows_of(entity, t, k)
         if self.expired(rows, t):
             return {feature["name"]: None for feature in features}

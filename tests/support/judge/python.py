@@ -21,7 +21,7 @@ def call(node: dict, args: list, kinds: list[str]) -> Any:
 
 @cache
 def function_of(source: str, name: str) -> Any:
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"math": math}
     exec(source, names)  # noqa: S102 (the tests' own functions)
     return names[name]
 
