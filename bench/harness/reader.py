@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 from bench.harness.layout import KEY, parts, wide_columns
 from mlinfra_assets.feature_store import ColumnType, DatasetSchema
 
+BATCH_ROWS = 1 << 19
+
 
 class ParquetReader:
     """Reads each dataset from a folder of Parquet files, as a `SourceReader` does.
@@ -27,10 +29,12 @@ class ParquetReader:
         return pl.concat(self.batches(dataset, columns, version))
 
     def batches(self, dataset: str, columns: Sequence[str], version: int | None = None) -> Iterator[pl.DataFrame]:
-        """The rows of a dataset, file by file."""
+        """The rows of a dataset in order, a part of a file at a time, as the lake's tables are read."""
         del version
         for part in parts(self._folders[dataset]):
-            yield pl.read_parquet(part, columns=list(columns))
+            rows = pl.scan_parquet(part).select(columns)
+            for first in range(0, pq.read_metadata(part).num_rows, BATCH_ROWS):
+                yield rows.slice(first, BATCH_ROWS).collect()
 
     def count(self, dataset: str, version: int | None = None) -> int:
         """Rows of a dataset, as the files' ends tell."""
