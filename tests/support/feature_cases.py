@@ -12,7 +12,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from mlinfra_assets.clock import to_micros
-from mlinfra_assets.feature_store import ColumnType, DatasetSchema, Entity, FeatureStore, FeatureView, Model, lit
+from mlinfra_assets.feature_store import ColumnType, DatasetSchema, Entity, FeatureStore, FeatureView, Model, lit, now
 from mlinfra_assets.feature_store.dataset import COORDINATES
 from mlinfra_assets.feature_store.engine.rows import polars_type
 
@@ -111,7 +111,9 @@ def number_expressions(draw, o):
             [
                 o["i"], o["q"], o["d"], o["f"], o["_offset"], o["d"] * o["q"], o["q"] - o["d"], -o["f"] * o["q"],
                 o["d"] + o["f"], o["q"] / o["d"], o["f"] / o["q"], o["q"].coalesce(o["d"], 7), o["b"].to_float(),
-                o["i"].to_float(), o["q"] * o["q"] - 1,
+                o["i"].to_float(), o["q"] * o["q"] - 1, o["q"].abs(), o["d"].ceil(), o["f"].floor(), o["s"].length(),
+                o["s"].cast("int64"), o["d"].cast("int64"), o["b"].if_else(o["q"], o["d"]), o["q"].bucket([-1, 0, 2]),
+                o["w"].weekday(), o["w"].seconds_between(o["_event_time"]),
             ]
         )
     )  # fmt: skip
@@ -120,6 +122,7 @@ def number_expressions(draw, o):
 @st.composite
 def row_expressions(draw, o):
     others = [o["s"], o["b"], o["w"], o["_event_time"], o["s"].coalesce("none"), o["s"] < o["c"], o["q"].is_null()]
+    others += [o["s"].upper(), o["s"].concat("-", o["c"]), o["s"].substring(0, 1), o["d"].cast("string")]
     return draw(st.one_of(st.sampled_from(others), number_expressions(o)))
 
 
@@ -130,6 +133,7 @@ def conditions(draw, o):
             [
                 o["b"], ~o["b"], o["q"] > 0, o["d"] <= Decimal("1.5"), o["f"] >= 0, o["s"] == "a", o["s"] != o["c"],
                 o["q"].isin([1, 2]), o["s"].isin(["a", "é"]), (o["q"] > 0) & o["b"], (o["q"] > 0) | o["b"],
+                o["s"].contains("a"), o["s"].starts_with("é"), o["w"].hour() == 12,
                 o["d"] == o["q"], o["i"] < 2**53, o["w"] > datetime(2011, 3, 27, tzinfo=UTC), o["s"].is_null(),
             ]
         )
@@ -142,13 +146,25 @@ def aggregates(draw, o):
     window = draw(st.sampled_from([None, "12h", "1d", "36h"]))
     hop = None if window is None else draw(st.sampled_from([None, None, "7h", "12h"]))
     function = draw(
-        st.sampled_from(["rows", "count", "count_distinct", "sum", "mean", "min", "max", "first", "last", "since"])
-    )
+        st.sampled_from(
+            [
+                "rows", "since", "interval", "count", "count_distinct", "sum", "mean", "variance", "std", "min", "max",
+                "first", "last", "latest", "most_frequent", "quantile", "last_n",
+            ]
+        )
+    )  # fmt: skip
     if function == "rows":
         return o.count(window, where=where, hop=hop)
     if function == "since":
         return o.since_last(where)
-    of = draw(number_expressions(o) if function in {"sum", "mean"} else row_expressions(o))
+    if function == "interval":
+        return o.mean_interval(window, where=where, hop=hop)
+    numeric = function in {"sum", "mean", "variance", "std", "quantile"}
+    of = draw(number_expressions(o) if numeric else row_expressions(o))
+    if function == "quantile":
+        return of.quantile(draw(st.sampled_from([0, 0.25, 0.5, 0.95, 1])), window, where=where, hop=hop)
+    if function == "last_n":
+        return of.last_n(draw(st.sampled_from([1, 2, 1000])), window, where=where, hop=hop)
     return getattr(of, function)(window, where=where, hop=hop)
 
 
@@ -169,6 +185,7 @@ def views(draw):
         found["filled"] = money.fill_null(0) + 1
         found["difference"] = o["f"].max() - o["f"].min() * 3
         found["flag"] = (rows > 1) | money.is_null()
+        found["night"] = (now().hour() >= 22).if_else("late", o["s"].latest().upper())
         found["big"] = o["i"].max() + o["q"].max() - lit(2)
         if draw(st.booleans()):
             found["score"] = Model("m").score({"money": money, "rows": rows})
