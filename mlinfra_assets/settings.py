@@ -50,7 +50,7 @@ class Settings:
     max_payload_bytes: int = 1_048_576
     stream_retention_hours: int = 168
     redis_maxmemory: str = "2gb"
-    retrieval_memory_bytes: int = 1_073_741_824
+    retrieval_memory_bytes: int = 2_147_483_648
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd  # pyright: ignore[reportMissingImports]
@@ -22,7 +23,7 @@ def ready(data: Path, variant: str) -> Callable[[], pd.DataFrame]:
             columns = [KEY, EVENT_TIME, *features(dataset)]
             rows = pd.concat(pd.read_parquet(part, columns=columns) for part in parts(data / dataset))
             joined = pd.merge_asof(
-                answer, rows, left_on=LABEL_TIME, right_on=EVENT_TIME, by=KEY, tolerance=pd.Timedelta(days=TTL_DAYS)
+                answer, rows, left_on=LABEL_TIME, right_on=EVENT_TIME, by=KEY, tolerance=timedelta(days=TTL_DAYS)
             )
             answer = joined.drop(columns=EVENT_TIME)
         return answer

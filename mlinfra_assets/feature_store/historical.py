@@ -27,7 +27,7 @@ from mlinfra_assets.feature_store.view import FeatureView
 
 __all__ = ["KNOWN", "MAX_MEMORY_BYTES", "Progress", "get_historical_features"]
 
-MAX_MEMORY_BYTES = 1 << 30
+MAX_MEMORY_BYTES = 1 << 31
 T = TypeVar("T")
 
 

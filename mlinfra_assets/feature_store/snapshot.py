@@ -17,13 +17,20 @@ from mlinfra_assets.feature_store.errors import RetrievalError
 from mlinfra_assets.feature_store.view import FeatureView
 
 DAY = "day"
-VALUES_AT_ONCE = 16_000_000
+FROM_ENDS = frozenset({"latest", "last", "first", "since_last"})
+"""Mostly known from the ends of a window."""
+
+VALUES_AT_ONCE = 6_000_000
 """About how many values are computed at once; each part walks through the windows of its first day anew."""
+
+OF_ALL_HISTORY = 3
+"""How many times as many if a window is all history, which is long to walk through."""
 
 
 def rows_at_once(view: FeatureView) -> int:
     """About how many rows of a view's snapshots are computed, and held in memory, at a time."""
-    return VALUES_AT_ONCE // (len(view.stored) + len(view.join_keys) + 1)
+    long = any(a.window is None and a.function not in FROM_ENDS for a in view.aggregates)
+    return VALUES_AT_ONCE * (OF_ALL_HISTORY if long else 1) // (len(view.stored) + len(view.join_keys) + 1)
 
 
 def end_of(day: date) -> int:

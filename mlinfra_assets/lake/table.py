@@ -21,7 +21,7 @@ from mlinfra_assets.lake.provenance import Provenance
 
 __all__ = ["Commit", "HistoryEntry", "LakeTable", "Maintained", "ProgressConflictError", "SchemaMismatchError"]
 
-BATCH_ROWS = 1 << 19
+BATCH_ROWS = 1 << 18
 """Half of what a row group holds as the tables are written: a frame of it never decodes more than one."""
 
 

@@ -153,7 +153,7 @@ def _values(view: FeatureView, features: Sequence[Feature], leaves: Leaves, serv
     columns = []
     for feature in features:
         try:
-            columns.append(leaves.tree.evaluate(feature.node).where(served).to_polars(feature.name))
+            columns.append(leaves.evaluate(feature.node).where(served).to_polars(feature.name))
         except (FeatureOverflowError, FunctionError) as error:
             raise type(error)(f"feature {view.name}:{feature.name}: {error}") from error
     return pl.DataFrame(columns)

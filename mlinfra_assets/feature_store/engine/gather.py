@@ -151,6 +151,20 @@ def _is_covered(covered: Positions) -> pl.Expr:
     return (pl.col(names.OFFSET) <= upto) & (pl.col(names.RELEASE).fill_null(0) <= covered.releases)
 
 
+class _RowExpressions(TreeEvaluator):
+    """Evaluates expressions over the columns of some rows."""
+
+    def __init__(self, view: FeatureView, rows: pl.DataFrame) -> None:
+        super().__init__(rows.height, finite=False)
+        self._view, self._rows = view, rows
+
+    def leaf(self, node: Node) -> Vector:
+        if not isinstance(node, Column):
+            raise TypeError(f"not a row expression: {node}")
+        kind = COORDINATES.get(node.name) or self._view.dataset.type_of(node.name)
+        return Vector.from_polars(self._rows.get_column(node.name), kind)
+
+
 def inputs_of(view: FeatureView, rows: pl.DataFrame) -> tuple[InputColumn, ...]:
     """The view's row expressions on some rows of its dataset.
 
@@ -158,14 +172,7 @@ def inputs_of(view: FeatureView, rows: pl.DataFrame) -> tuple[InputColumn, ...]:
         RetrievalError: A column is of another type than the dataset declares.
         FeatureOverflowError: A row expression does not fit in 64 bits.
     """
-
-    def leaf(node: Node) -> Vector:
-        if not isinstance(node, Column):
-            raise TypeError(f"not a row expression: {node}")
-        kind = COORDINATES.get(node.name) or view.dataset.type_of(node.name)
-        return Vector.from_polars(rows.get_column(node.name), kind)
-
-    evaluator = TreeEvaluator(rows.height, leaf, finite=False)
+    evaluator = _RowExpressions(view, rows)
     try:
         return tuple(_stored(evaluator.evaluate(node)) for node in view.inputs)
     except FeatureOverflowError as error:

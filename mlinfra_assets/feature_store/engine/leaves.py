@@ -53,8 +53,8 @@ class Aggregates(Protocol):
         ...
 
 
-class Leaves:
-    """The value of each leaf of a view's expressions.
+class Leaves(TreeEvaluator):
+    """Evaluates a view's features, from the value of each leaf of their expressions.
 
     Args:
         view: The view.
@@ -69,9 +69,10 @@ class Leaves:
     ) -> None:
         self._view, self._aggregates, self._question, self._served = view, aggregates, question, served
         self._look_up = look_up
-        self.tree = TreeEvaluator(len(question.t), self._value, finite=True)
+        super().__init__(len(question.t), finite=True)
 
-    def _value(self, node: Node) -> Vector:
+    def leaf(self, node: Node) -> Vector:
+        """The value of a node that stands for itself."""
         if isinstance(node, Aggregate):
             return self._aggregates.evaluate(node, self._served)
         if isinstance(node, Key):
@@ -81,7 +82,7 @@ class Leaves:
         if isinstance(node, Request):
             return self._requested(node)
         if isinstance(node, Lookup):
-            keys = pl.DataFrame([self.tree.evaluate(arg).where(self._served).to_polars(key) for key, arg in node.keys])
+            keys = pl.DataFrame([self.evaluate(arg).where(self._served).to_polars(key) for key, arg in node.keys])
             return self._look_up(node, keys).where(self._served)
         if isinstance(node, Python):
             return self._python(node)
@@ -105,7 +106,7 @@ class Leaves:
 
     def _python(self, node: Python) -> Vector:
         served = np.flatnonzero(self._served)
-        found = apply_python(node, [self.tree.evaluate(arg).gather(served) for arg in node.args])
+        found = apply_python(node, [self.evaluate(arg).gather(served) for arg in node.args])
         values, valid = np.zeros(len(self._served), found.values.dtype), np.zeros(len(self._served), np.bool_)
         values[served], valid[served] = found.values, found.valid
         return Vector(found.type, values, valid, found.dictionary)
@@ -116,7 +117,7 @@ class Leaves:
             raise RetrievalError(
                 f"model {node.model} scores a feature of this view: pass the models that were in production"
             )
-        columns = [self.tree.evaluate(arg).to(FLOAT64) for _, arg in node.inputs]
+        columns = [self.evaluate(arg).to(FLOAT64) for _, arg in node.inputs]
         matrix = np.full((int(served.sum()), len(columns)), np.nan)
         for j, column in enumerate(columns):
             matrix[:, j] = np.where(column.valid, column.values, np.nan)[served]

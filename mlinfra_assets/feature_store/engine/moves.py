@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from mlinfra_assets.feature_store.engine.compiled import compiled
+from mlinfra_assets.feature_store.engine.compiled import compiled, compiled_part
 from mlinfra_assets.feature_store.engine.rows import PreparedRows, Replacements
 from mlinfra_assets.feature_store.engine.timeline import Timeline
 
@@ -101,7 +101,7 @@ def apart(
     return Moves(*found, ones, ones, entity)
 
 
-@compiled
+@compiled_part
 def _after(times: np.ndarray, low: Number, high: Number, edge: Number) -> Number:
     """The first of times[low:high], which do not fall, that is later than the edge."""
     while low < high:

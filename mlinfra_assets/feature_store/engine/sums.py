@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from mlinfra_assets.feature_store.engine.compiled import compiled
+from mlinfra_assets.feature_store.engine.compiled import compiled, compiled_part
 
 Number: TypeAlias = Any  # of NumPy or of Python: compiled they are one
 
@@ -203,7 +203,7 @@ def sum_squared_deviations(rows: np.ndarray, begins: np.ndarray, values: np.ndar
     return totals
 
 
-@compiled
+@compiled_part
 def _accumulate(limbs: np.ndarray, value: Number, sign: int) -> int:
     """Add (sign 1) or take away (sign -1) a finite double; the lowest limb touched, -1 for zero."""
     if value == 0.0:
@@ -231,7 +231,7 @@ def _accumulate(limbs: np.ndarray, value: Number, sign: int) -> int:
     return place
 
 
-@compiled
+@compiled_part
 def _carry(limbs: np.ndarray, least: int, most: int) -> int:
     """Bring every limb but the last below 2 ** 32; the highest limb in use."""
     carry = np.int64(0)
@@ -248,7 +248,7 @@ def _carry(limbs: np.ndarray, least: int, most: int) -> int:
     return max(most, j)
 
 
-@compiled
+@compiled_part
 def _rounded(limbs: np.ndarray, digits: np.ndarray, least: int, most: int) -> float:
     """The nearest double, a tie to the even one."""
     if most < 0:
@@ -292,7 +292,7 @@ def _rounded(limbs: np.ndarray, digits: np.ndarray, least: int, most: int) -> fl
     return sign * math.ldexp(float(kept), drop - 1074)
 
 
-@compiled
+@compiled_part
 def _digits(limbs: np.ndarray, digits: np.ndarray, least: int, most: int, sign: int) -> int:
     """Write the number times the sign as digits from 0 to 2 ** 32 - 1; the highest that is not 0.
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
 from mlinfra_assets.feature_store.engine.operators import apply
 from mlinfra_assets.feature_store.engine.vector import Vector
 from mlinfra_assets.feature_store.nodes import Call, Literal, Node
 
 
-class TreeEvaluator:
+class TreeEvaluator(ABC):
     """Evaluates trees over the same rows.
 
     Args:
         count: Number of rows.
-        leaf: The column of a node that is neither an operator nor a constant.
         finite: Turn a float that is not finite into null after every operator.
     """
 
-    def __init__(self, count: int, leaf: Callable[[Node], Vector], *, finite: bool) -> None:
+    def __init__(self, count: int, *, finite: bool) -> None:
         self._count = count
-        self._leaf = leaf
         self._finite = finite
         self._known: dict[Node, Vector] = {}
+
+    @abstractmethod
+    def leaf(self, node: Node) -> Vector:
+        """The column of a node that is neither an operator nor a constant."""
 
     def evaluate(self, node: Node) -> Vector:
         """The column of an expression.
@@ -39,6 +41,6 @@ class TreeEvaluator:
         if isinstance(node, Literal):
             return Vector.constant(node, self._count)
         if not isinstance(node, Call):
-            return self._leaf(node)
+            return self.leaf(node)
         result = apply(node.operator, [self.evaluate(arg) for arg in node.args])
         return result.finite() if self._finite else result

@@ -21,7 +21,7 @@ SNAPSHOT = Snapshot("processed/order_lines", RELATION, {"invoice_no": "varchar",
 
 def _rows(workspace: Workspace, columns: str = "*") -> list[tuple]:
     with duckdb.connect(str(workspace.file)) as connection:
-        return connection.execute(f"select {columns} from {RELATION} order by all").fetchall()  # noqa: S608
+        return connection.execute(f"select {columns} from {RELATION} order by all").fetchall()
 
 
 @pytest.fixture

@@ -148,8 +148,7 @@ def test_a_stream_of_record_batches_is_answered_with_one(memory):
 
 
 def test_a_pandas_frame_is_answered_with_one():
-    pytest.importorskip("pandas", reason="the project itself does without pandas")
-    found = ask(SPINE.to_pandas())
+    found = ask(SPINE.to_pandas(use_pyarrow_extension_array=True))
     assert pl.DataFrame(found)["orders"].to_list() == [3, 0, 0, 2]
 
 
