@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -120,26 +121,27 @@ class Gatherer:
         return chosen
 
 
-def checked(view: FeatureView, rows: pl.DataFrame) -> pl.DataFrame:
-    """The view's columns, keys in their own types.
+def checked(view: FeatureView, rows: pl.DataFrame, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """The view's columns, or some of them, keys in their own types.
 
     Raises:
         RetrievalError: A column is missing, of another type than the dataset declares, or a coordinate is null.
     """
-    missing = [column for column in view.columns if column not in rows.columns]
+    wanted = view.columns if columns is None else columns
+    missing = [column for column in wanted if column not in rows.columns]
     if missing:
         raise RetrievalError(
             f"view {view.name}: dataset {view.dataset.name} came without {', '.join(missing)}; it has "
             f"{', '.join(rows.columns)}"
         )
-    required = (names.EVENT_TIME, names.KNOWN_AT, *PLACE)
+    required = [column for column in (names.EVENT_TIME, names.KNOWN_AT, *PLACE) if column in wanted]
     nulls = [column for column in required if rows.get_column(column).null_count()]
     if nulls:
         raise RetrievalError(f"view {view.name}: dataset {view.dataset.name} has nulls in {', '.join(nulls)}")
     types = {column: view.dataset.type_of(column) for column in (*view.join_keys, *view.dataset.primary_key, *required)}
     for column, kind in types.items():
         Vector.from_polars(rows.get_column(column).head(0), kind)
-    rows = rows.select(view.columns)
+    rows = rows.select(wanted)
     plain = [pl.col(c).cast(polars_type(kind)) for c, kind in types.items() if kind.kind in {"int64", "string"}]
     return rows.with_columns(plain)
 

@@ -12,21 +12,22 @@ import polars as pl
 
 from mlinfra_assets import names
 from mlinfra_assets.feature_store.column_type import FLOAT64, STRING, TIMESTAMP
+from mlinfra_assets.feature_store.dataset import COORDINATES
 from mlinfra_assets.feature_store.engine import exact
 from mlinfra_assets.feature_store.engine.compiled import compiled
 from mlinfra_assets.feature_store.engine.entities import EntityIndex
-from mlinfra_assets.feature_store.engine.gather import PLACE, checked, inputs_of
+from mlinfra_assets.feature_store.engine.gather import checked, inputs_of
 from mlinfra_assets.feature_store.engine.rows import NOT_FINITE, VALUE, InputColumn
 from mlinfra_assets.feature_store.engine.vector import Vector
 from mlinfra_assets.feature_store.inference import row_type
 from mlinfra_assets.feature_store.nodes import Aggregate
-from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.feature_store.view import FeatureView, columns_of
 
 FUNCTIONS = frozenset({"last", "latest", "since_last"})
 
 
 class LatestRows:
-    """The aggregates of a view at some questions, each as known at its time, from rows in the order of that time.
+    """The aggregates of a view at some questions, each as known at its time, from rows in the order of their times.
 
     Args:
         view: The view: of a dataset without a primary key, with aggregates of `FUNCTIONS` over all history.
@@ -41,7 +42,7 @@ class LatestRows:
         self._order = np.argsort(t, kind="stable") if order is None else order
         self._sorted_t = t[self._order]
         self._whose = self._entities.numbers(entities)[self._order].astype(np.int64)
-        self._before = np.full(5, np.iinfo(np.int64).min)
+        self._before = np.full(2, np.iinfo(np.int64).min)
         self._places = {node: place for place, node in enumerate(view.inputs)}
         count = self._entities.keys.height
         self._latest = _Carried(None, TIMESTAMP.kind, len(t), count)
@@ -57,15 +58,24 @@ class LatestRows:
         plain = all(a.function in FUNCTIONS and a.window is None for a in view.aggregates)
         return plain and not view.dataset.primary_key and not view.uses
 
+    @staticmethod
+    def columns(view: FeatureView) -> tuple[str, ...]:
+        """The columns that have to be read. Positions are not among them: no two rows happen at one time."""
+        used = {*columns_of([f.node for f in view.features]), names.EVENT_TIME, names.KNOWN_AT}
+        return tuple(c for c in view.columns if c in used or c not in COORDINATES)
+
     def take(self, frames: Iterable[pl.DataFrame]) -> bool:
-        """Answer the questions from a dataset's rows. False if they are not in order, or a value is not finite.
+        """Answer the questions from a dataset's rows, with `columns`.
+
+        Returns:
+            False if two rows happened at one time, one is not in the order of times, or a value is not finite.
 
         Raises:
             RetrievalError: A column is missing, of another type than the dataset declares, or a coordinate is null.
             FeatureOverflowError: A row expression does not fit in 64 bits.
         """
         for frame in frames:
-            if frame.height and not self._take(checked(self._view, frame)):
+            if frame.height and not self._take(checked(self._view, frame, self.columns(self._view))):
                 return False
         left = slice(self._answered, len(self._t))
         for carried in (self._latest, *self._carried.values()):
@@ -75,11 +85,10 @@ class LatestRows:
     def _take(self, rows: pl.DataFrame) -> bool:
         event_time = rows.get_column(names.EVENT_TIME).to_physical().to_numpy()
         known_at = rows.get_column(names.KNOWN_AT).to_physical().to_numpy()
-        place = [rows.get_column(column).to_numpy() for column in PLACE]
+        if not _in_order(self._before, event_time, known_at):
+            return False
         inputs = inputs_of(self._view, rows)
         if any(c.type == FLOAT64 and not c.all_there and (c.validity == NOT_FINITE).any() for c in inputs):
-            return False
-        if not _in_order(self._before, event_time, known_at, *place):
             return False
         numbers = self._entities.numbers(rows)
         enter = np.maximum(event_time, known_at)
@@ -175,35 +184,18 @@ class _Carried:
 
 
 @compiled
-def _in_order(
-    before: np.ndarray,
-    event_time: np.ndarray,
-    known_at: np.ndarray,
-    partition: np.ndarray,
-    offset: np.ndarray,
-    row: np.ndarray,
-) -> bool:
-    """Whether rows follow the one before them, and each other, by event time, known-at time and position.
+def _in_order(before: np.ndarray, event_time: np.ndarray, known_at: np.ndarray) -> bool:
+    """Whether each row happened after the one before it, and counts from no earlier time on.
 
-    So no two are of one position. None may count from an earlier time on than the one before it either. The last row
-    takes the place of the one before (int64[5]: its coordinates).
+    The last row takes the place of the one before (int64[2]: event time, and from when it counts).
     """
-    event, known = before[0], before[1]
-    part, off, line = before[2], before[3], before[4]
+    event, entered = before[0], before[1]
     for i in range(len(event_time)):
-        if event_time[i] < event or max(event_time[i], known_at[i]) < max(event, known):
+        enter = max(event_time[i], known_at[i])
+        if event_time[i] <= event or enter < entered:
             return False
-        if event_time[i] == event:
-            if known_at[i] < known:
-                return False
-            # A repeat can have been known later: within one event time positions have to rise as well.
-            if partition[i] < part or (
-                partition[i] == part and (offset[i] < off or (offset[i] == off and row[i] <= line))
-            ):
-                return False
-        event, known = event_time[i], known_at[i]
-        part, off, line = np.int64(partition[i]), np.int64(offset[i]), np.int64(row[i])
-    before[:] = (event, known, part, off, line)
+        event, entered = event_time[i], enter
+    before[:] = (event, entered)
     return True
 
 

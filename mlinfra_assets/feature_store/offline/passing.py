@@ -28,7 +28,8 @@ def features_in_passing(
     if plan.questions.known != AS_OF or not LatestRows.can_answer(view):
         return None
     keys, request = plan.questions.keys(rows, view), plan.questions.request(rows, view)
-    frames = plan.read.batches(view.dataset.name, view.columns, plan.versions.get(view.dataset.name))
+    columns = LatestRows.columns(view)
+    frames = plan.read.batches(view.dataset.name, columns, plan.versions.get(view.dataset.name))
     return evaluate_latest(view, frames, keys, plan.questions.t(rows), plan.models, request, order)
 
 
