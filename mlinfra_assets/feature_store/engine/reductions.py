@@ -74,7 +74,20 @@ class Reducer:
 
     def reduce(self, wanted: Sequence[Reduction]) -> dict[Reduction, Arrays]:
         """The result of each, in the order of the questions (`Probes`), as its kernel gives it."""
-        wanted = list(dict.fromkeys(wanted))
+        asked = list(dict.fromkeys(wanted))
+        summed = {r: s for r in asked for s in asked if r.kind == "count" and self._counts(s, r)}
+        found = self._reduced([r for r in asked if r not in summed])
+        nothing = np.zeros(len(self._probes), np.int64)
+        return found | {r: (found[s][0], nothing) for r, s in summed.items()}
+
+    def _counts(self, total: Reduction, count: Reduction) -> bool:
+        """Whether a sum counts the same rows."""
+        if total.kind not in {"integers", "floats"} or total.of is None or count.of is not None:
+            return False
+        same = (total.where, total.window, total.hop) == (count.where, count.window, count.hop)
+        return same and self._rows.inputs[self._places[total.of]].all_there
+
+    def _reduced(self, wanted: Sequence[Reduction]) -> dict[Reduction, Arrays]:
         plain = [r for r in wanted if r.kind in _ENDS and r.of is None and r.where is None]
         if not self._movements.are_spans:
             plain = []
