@@ -42,6 +42,12 @@ def test_every_value_is_what_the_reader_says(case: Case):
     check(case)
 
 
+@given(cases(large=True))
+@thorough(120)
+def test_what_does_not_fit_in_64_bits_is_refused_and_nothing_else_is(case: Case):
+    check(case)
+
+
 @given(long_cases())
 @thorough(60)
 def test_many_questions_about_one_entity_in_any_order(case: Case):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.cases.definitions import Definer, only, related
 from tests.support.cases.grammar import DAY, START
-from tests.support.cases.tables import INSTANTS, cell, row
+from tests.support.cases.tables import INSTANTS, cell, real, row
 from tests.support.judge.kinds import key_kinds
 
 T = TypeVar("T")
@@ -111,8 +112,8 @@ def question_of(seed: str, definition: dict, tables: Mapping[str, list[dict]]) -
 def request_of(rng: random.Random) -> dict[str, Any]:
     """What comes with a question."""
     return {
-        "r_int64": rng.choice((None, -3, 0, 1, 7, 12)),
-        "r_float64": rng.choice((None, 0.5, -0.0, 1e308, 2.0**53)),
+        "r_int64": rng.choice((None, -3, 0, 1, 7, 2**63 - 1, -(2**63))),
+        "r_float64": rng.choice((None, 0.5, -0.0, math.inf, math.nan, real(rng))),
         "r_string": cell(rng, "s"),
         "r_boolean": cell(rng, "b"),
         "r_timestamp": cell(rng, "w"),

@@ -109,7 +109,7 @@ def question(rng: random.Random, entity: tuple, rows: list[dict[str, Any]]) -> Q
     k = rng.choice((t, t, t, FOREVER, t + DAY, t - HOUR, START + rng.randrange(SPAN)))
     request = {
         "r_int64": rng.choice((None, -2, 0, 3)),
-        "r_float64": rng.choice((None, 0.5, -1e16)),
+        "r_float64": rng.choice((None, 0.5, -1e16, math.inf)),
         "r_string": rng.choice(TEXTS),
         "r_boolean": rng.choice((None, True, False)),
         "r_timestamp": rng.choice((None, t - 7)),
