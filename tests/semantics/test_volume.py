@@ -74,7 +74,7 @@ def test_rows_and_questions_in_another_order_give_the_same_bits(seed):
 
 def rows_of(case: Case, questions: list[Question], chunk: int = 0) -> list[tuple]:
     view = view_from_dict(case.definition)
-    return [tuple(map(bits, row)) for row in ask(view, prepared(view, case.tables, chunk), questions).rows()]
+    return list(map(bits, ask(view, prepared(view, case.tables, chunk), questions).rows()))
 
 
 def kinds_of(expression: dict) -> list[str]:

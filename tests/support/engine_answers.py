@@ -41,9 +41,11 @@ class Tables:
         return self._frames[dataset].height
 
 
-def prepared(view: FeatureView, tables: Mapping[str, Sequence[dict]], chunk: int = 0) -> PreparedRows:
-    """A view's rows, and those of the views that it uses."""
-    return prepare_view(view, Tables(tables, chunk))
+def prepared(
+    view: FeatureView, tables: Mapping[str, Sequence[dict]], chunk: int = 0, only: pl.DataFrame | None = None
+) -> PreparedRows:
+    """A view's rows, perhaps of some entities only, and those of the views that it uses."""
+    return prepare_view(view, Tables(tables, chunk), only=only)
 
 
 def ask(view: FeatureView, rows: PreparedRows, questions: Sequence[Question]) -> pl.DataFrame:
@@ -79,6 +81,6 @@ def bits(value: Any) -> Any:
         return "int", to_micros(value.astimezone(UTC))
     if isinstance(value, date):
         return "int", (value - date(1970, 1, 1)).days
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return "list", tuple(map(bits, value))
     return type(value).__name__, value
