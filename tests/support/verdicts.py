@@ -37,7 +37,7 @@ def verdicts(case: Case) -> list[Verdict]:
 
 
 def too_large_in_rows(definition: dict, tables: Mapping[str, Sequence[dict]]) -> bool:
-    """Whether a row expression of the view, or of one that it looks up, has no room in some row with a key."""
+    """Whether a row expression of the view, or of one that it looks up, has no room in some row, whosever it is."""
     if any(too_large_in_rows(other, tables) for other in definition.get("uses", {}).values()):
         return True
     nodes = [
@@ -49,9 +49,8 @@ def too_large_in_rows(definition: dict, tables: Mapping[str, Sequence[dict]]) ->
     ]
     try:
         for row in Reader(definition, tables).table.rows:
-            if None not in row.entity:
-                for node in nodes:
-                    row.value(node)
+            for node in nodes:
+                row.value(node)
     except TooLargeError:
         return True
     return False

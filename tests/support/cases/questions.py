@@ -18,6 +18,7 @@ from tests.support.judge.kinds import key_kinds
 
 T = TypeVar("T")
 FOREVER = 2**63 - 1
+KNOWN = ("as_of", "hindsight", "mixed")
 MODEL_SINCE = START + DAY
 
 
@@ -50,21 +51,22 @@ def cases(draw: st.DrawFn, *, large: bool = False, lookups: bool = True) -> Case
     seed = draw(st.integers(0, 2**32))
     definition = draw(parts_of(definition_of(seed, large=large, lookups=lookups)))
     tables = {name: draw(rows_of(f"{seed}/{name}")) for name in sorted(datasets_of(definition))}
+    known = draw(st.sampled_from(KNOWN))
     numbers = draw(some(range(100), 15))
-    return Case(definition, tables, [question_of(f"{seed}/{n}", definition, tables) for n in numbers])
+    return Case(definition, tables, [question_of(f"{seed}/{n}", definition, tables, known) for n in numbers])
 
 
 @st.composite
 def long_cases(draw: st.DrawFn) -> Case:
     """Many questions about one entity in any order: what can be computed from the neighbours' answers."""
     case = draw(cases())
-    entity = question_of("whose", case.definition, case.tables).entity
-    questions = [
-        Question(entity, t, rng.choice((t, t, FOREVER)), request_of(rng))
-        for t in draw(st.permutations(INSTANTS))
-        for rng in [random.Random(t)]
-    ]
-    return Case(case.definition, case.tables, questions)
+    known = draw(st.sampled_from(KNOWN))
+    entity = question_of("whose", case.definition, case.tables, known).entity
+    moments = draw(st.permutations(INSTANTS))
+    rng = random.Random(len(case.questions))
+    return Case(
+        case.definition, case.tables, [Question(entity, t, known_at(rng, t, known), request_of(rng)) for t in moments]
+    )
 
 
 def some(options: Sequence[T], most: int) -> st.SearchStrategy[list[T]]:
@@ -97,7 +99,7 @@ def definition_of(seed: int, *, large: bool = False, lookups: bool = True) -> di
     return Definer(rng.choice, uses=uses, large=large).view(rng.randint(3, 10))
 
 
-def question_of(seed: str, definition: dict, tables: Mapping[str, list[dict]]) -> Question:
+def question_of(seed: str, definition: dict, tables: Mapping[str, list[dict]], known: str) -> Question:
     """A question, mostly about an entity that has rows."""
     rng = random.Random(seed)
     keys = list(key_kinds(definition))
@@ -106,7 +108,13 @@ def question_of(seed: str, definition: dict, tables: Mapping[str, list[dict]]) -
     if entities and rng.random() < 0.8:
         entity = rng.choice(sorted(entities, key=lambda e: (None in e, str(e)))[: len(entities) // 2 + 1])
     t = rng.choice((rng.choice(INSTANTS), rng.choice(INSTANTS[len(INSTANTS) // 2 :])))
-    return Question(entity, t, rng.choice((t, t, rng.choice(INSTANTS), FOREVER)), request_of(rng))
+    return Question(entity, t, known_at(rng, t, known), request_of(rng))
+
+
+def known_at(rng: random.Random, t: int, known: str) -> int:
+    """As known when: at the time itself, at the end of time, or at any time."""
+    moment = rng.choice((t, t, rng.choice(INSTANTS), FOREVER))
+    return {"as_of": t, "hindsight": FOREVER}.get(known, moment)
 
 
 def request_of(rng: random.Random) -> dict[str, Any]:

@@ -27,36 +27,36 @@ def volume_case(seed: int, entities: int, probes: int) -> Case:
     turn = [OPERATORS[(seed * OPERATORS_A_VIEW + n) % len(OPERATORS)] for n in range(OPERATORS_A_VIEW)]
     definition = Definer(rng.choice, uses=related(rng.choice)).view(2, FUNCTIONS, turn)
     # Infinities make nulls of whatever they touch: only some tables have them.
-    strange = 0.002 if seed % 4 == 0 else 0.0
-    tables = {name: table(rng, entities, strange) for name in sorted(datasets_of(definition))}
+    strange = 0.002 if seed % 5 == 0 else 0.0
+    # Every third entity is never late, or every one.
+    punctual = 1 if seed % 3 == 1 else 3
+    tables = {name: table(rng, entities, punctual, strange) for name in sorted(datasets_of(definition))}
+    known = ("as_of", "as_of", "hindsight", "mixed")[seed % 4]
     keys = list(key_kinds(definition))
-    asked = [
-        question(
-            rng, tuple(entity if key == "a" else str(entity) for key in keys), tables[definition["dataset"]["name"]]
-        )
-        for entity in range(1, entities + 1)
-        for _ in range(probes)
-    ]
+    whose = [tuple(n if key == "a" else str(n) for key in keys) for n in range(1, entities + 1)]
+    rows = tables[definition["dataset"]["name"]]
+    asked = [question(rng, known, entity, rows) for entity in whose for _ in range(probes)]
     rng.shuffle(asked)
     return Case(definition, tables, asked)
 
 
-def table(rng: random.Random, entities: int, strange: float) -> list[dict[str, Any]]:
+def table(rng: random.Random, entities: int, punctual: int, strange: float) -> list[dict[str, Any]]:
     """Rows in any order. A primary key is mostly one entity's, and moves at times; some rows come twice."""
     rows = []
     for entity in range(1, entities + 1):
         for _ in range(rng.randint(40, 80)):
-            rows.append(row(rng, entity, len(rows), entities, strange))
+            rows.append(row(rng, entity, len(rows), entities, punctual, strange))
     again = [one | {"_known_at": one["_known_at"] + HOUR} for one in rows if rng.random() < 0.03]
     rows += again
     rng.shuffle(rows)
     return rows
 
 
-def row(rng: random.Random, entity: int, offset: int, entities: int, strange: float) -> dict[str, Any]:
+def row(rng: random.Random, entity: int, offset: int, entities: int, punctual: int, strange: float) -> dict[str, Any]:
     """The row at one position."""
     event_time = START + (rng.randrange(SPAN) if rng.random() < 0.7 else rng.randrange(SPAN // HOUR) * HOUR)
-    delay = rng.choice((0, 0, 0, 0, 1, -1, rng.randrange(DAY), rng.randrange(3 * DAY), -HOUR))
+    late = (0, 0, 0, 0, 1, -1, rng.randrange(DAY), rng.randrange(3 * DAY), -HOUR)
+    delay = 0 if entity % punctual == 0 else rng.choice(late)
     owner = entity if rng.random() < 0.9 else rng.randint(1, entities)
     values = {
         "a": entity,
@@ -101,12 +101,13 @@ def real(rng: random.Random, strange: float) -> float:
     return rng.choice((1e16, -1e16, 1e300, -1e300, 1e307, 4.9e-320))
 
 
-def question(rng: random.Random, entity: tuple, rows: list[dict[str, Any]]) -> Question:
+def question(rng: random.Random, known: str, entity: tuple, rows: list[dict[str, Any]]) -> Question:
     """A question at, beside or a window away from a row's time, or anywhere."""
     t = START + rng.randrange(-DAY, SPAN + 3 * DAY)
     if rng.random() < 0.5:
         t = rng.choice(rows)["_event_time"] + rng.choice((0, 0, 1, -1)) + (rng.choice(WINDOWS) or 0)
-    k = rng.choice((t, t, t, FOREVER, t + DAY, t - HOUR, START + rng.randrange(SPAN)))
+    k = rng.choice((t, FOREVER, t + DAY, t - HOUR, START + rng.randrange(SPAN)))
+    k = {"as_of": t, "hindsight": FOREVER}.get(known, k)
     request = {
         "r_int64": rng.choice((None, -2, 0, 3)),
         "r_float64": rng.choice((None, 0.5, -1e16, math.inf)),
