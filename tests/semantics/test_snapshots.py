@@ -19,7 +19,8 @@ from tests.support.engine_answers import bits, prepared
 from tests.support.judge.kinds import key_kinds
 from tests.support.verdicts import TOO_LARGE, reader_of, stored_features, too_large_in_rows, verdict
 
-DAYS = [date(2011, 3, day) for day in (25, 26, 27, 28, 29, 31)]
+DAYS = [date(1969, 12, 30), date(1969, 12, 31), *(date(1970, 1, day) for day in (1, 2, 4))]
+DAYS += [date(2011, 3, day) for day in (25, 26, 27, 28, 29, 31)]
 
 
 def check_the_same_in_parts(view: FeatureView, rows: PreparedRows, whole: pl.DataFrame) -> None:

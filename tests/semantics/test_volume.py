@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mlinfra_assets.feature_store.canonical import view_from_dict
+from mlinfra_assets.feature_store.engine import probes
 from mlinfra_assets.feature_store.errors import FeatureOverflowError
 from mlinfra_assets.feature_store.nodes import FUNCTIONS, OPERATORS
 from tests.support.cases.definitions import walk
@@ -70,6 +71,16 @@ def test_rows_and_questions_in_another_order_give_the_same_bits(seed):
         tables = {name: shuffle.sample(rows, len(rows)) for name, rows in case.tables.items()}
         again = rows_of(Case(case.definition, tables, []), [questions[n] for n in mixed], chunk)
         assert again == [expected[n] for n in mixed]
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3, 7])
+def test_questions_answered_a_part_at_a_time_get_the_same_bits(seed, monkeypatch):
+    case = volume_case(seed, ENTITIES, 40)
+    reader = reader_of(case)
+    questions = [question for question in case.questions if verdict(reader, question) != TOO_LARGE]
+    expected = rows_of(case, questions)
+    monkeypatch.setattr(probes, "CHUNK_ROWS", 150)
+    assert rows_of(case, questions) == expected
 
 
 def rows_of(case: Case, questions: list[Question], chunk: int = 0) -> list[tuple]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -49,24 +49,47 @@ def cases(draw: st.DrawFn, *, large: bool = False, lookups: bool = True) -> Case
     case is cut down to few of them.
     """
     seed = draw(st.integers(0, 2**32))
-    definition = draw(parts_of(definition_of(seed, large=large, lookups=lookups)))
-    tables = {name: draw(rows_of(f"{seed}/{name}")) for name in sorted(datasets_of(definition))}
+    case = draw(view_and_rows(seed, large=large, lookups=lookups))
     known = draw(st.sampled_from(KNOWN))
     numbers = draw(some(range(100), 15))
-    return Case(definition, tables, [question_of(f"{seed}/{n}", definition, tables, known) for n in numbers])
+    questions = [question_of(f"{seed}/{n}", case.definition, case.tables, known) for n in numbers]
+    return placed(seed, replace(case, questions=questions))
 
 
 @st.composite
 def long_cases(draw: st.DrawFn) -> Case:
     """Many questions about one entity in any order: what can be computed from the neighbours' answers."""
-    case = draw(cases())
+    seed = draw(st.integers(0, 2**32))
+    case = draw(view_and_rows(seed))
     known = draw(st.sampled_from(KNOWN))
-    entity = question_of("whose", case.definition, case.tables, known).entity
+    entity = question_of(f"{seed}/whose", case.definition, case.tables, known).entity
+    rng = random.Random(seed)
     moments = draw(st.permutations(INSTANTS))
-    rng = random.Random(len(case.questions))
-    return Case(
-        case.definition, case.tables, [Question(entity, t, known_at(rng, t, known), request_of(rng)) for t in moments]
-    )
+    questions = [Question(entity, t, known_at(rng, t, known), request_of(rng)) for t in moments]
+    return placed(seed, replace(case, questions=questions))
+
+
+@st.composite
+def view_and_rows(draw: st.DrawFn, seed: int, *, large: bool = False, lookups: bool = True) -> Case:
+    """A case without questions."""
+    definition = draw(parts_of(definition_of(seed, large=large, lookups=lookups)))
+    tables = {name: draw(rows_of(f"{seed}/{name}")) for name in sorted(datasets_of(definition))}
+    return Case(definition, tables, [])
+
+
+def placed(seed: int, case: Case) -> Case:
+    """A case as it is, or around 1970: times on both sides of zero."""
+    return case if seed % 4 else shifted(case, -START - 2 * DAY)
+
+
+def shifted(case: Case, micros: int) -> Case:
+    """A case at another time."""
+    tables = {
+        name: [row | {at: row[at] + micros for at in ("_event_time", "_known_at")} for row in rows]
+        for name, rows in case.tables.items()
+    }
+    questions = [replace(q, t=q.t + micros, k=q.k if q.k == FOREVER else q.k + micros) for q in case.questions]
+    return Case(case.definition, tables, questions)
 
 
 def some(options: Sequence[T], most: int) -> st.SearchStrategy[list[T]]:
