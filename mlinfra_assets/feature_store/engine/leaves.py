@@ -76,11 +76,11 @@ class Leaves(TreeEvaluator):
         if isinstance(node, Aggregate):
             return self._aggregates.evaluate(node, self._served)
         if isinstance(node, Key):
-            return self._key(node)
+            return self._key(node).where(self._served)
         if isinstance(node, Moment):
-            return Vector(TIMESTAMP, self._question.t, np.ones(len(self._question.t), np.bool_))
+            return Vector(TIMESTAMP, self._question.t, self._served).where(self._served)
         if isinstance(node, Request):
-            return self._requested(node)
+            return self._requested(node).finite().where(self._served)
         if isinstance(node, Lookup):
             keys = pl.DataFrame([self.evaluate(arg).where(self._served).to_polars(key) for key, arg in node.keys])
             return self._look_up(node, keys).where(self._served)
