@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,12 @@ def real_data() -> Path:
 def settings(tmp_path: Path) -> Settings:
     """Embedded settings with a home folder of their own."""
     return Settings(home=tmp_path, lake=str(tmp_path / "lake"))
+
+
+@pytest.fixture(autouse=True)
+def _environment() -> Iterator[None]:
+    """What a command that runs in this process sets for its child processes ends with the test."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
