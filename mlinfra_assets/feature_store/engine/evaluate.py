@@ -83,10 +83,12 @@ def evaluate_at(
     keys: pl.DataFrame | None = None,
     request: pl.DataFrame | None = None,
     features: Sequence[Feature] | None = None,
+    found_only: bool = False,
 ) -> Evaluated:
     """As `evaluate`, for entities by number (int64[n], -1 for one without rows), with what was found of each.
 
     Their join keys are those of the rows, unless `keys` has them. The features are all, unless `features` has some.
+    With `found_only` an entity without a row that counts has no values, also where a count of nothing would be 0.
     """
     chosen = view.features if features is None else features
     t = np.ascontiguousarray(t, np.int64)
@@ -98,7 +100,7 @@ def evaluate_at(
         )
     aggregates = AggregateEvaluator(view, prepared, Probes.of(index, t, k, prepared.entities), _aggregates(chosen))
     question = Question(_keys(chosen, prepared, index, keys), t, k, request, models)
-    return _evaluated(view, chosen, aggregates, question, _other_views(view, prepared, question))
+    return _evaluated(view, chosen, aggregates, question, _other_views(view, prepared, question), found_only=found_only)
 
 
 def evaluate_latest(
@@ -128,13 +130,21 @@ def evaluate_latest(
 
 
 def _evaluated(
-    view: FeatureView, features: Sequence[Feature], aggregates: Aggregates, question: Question, look_up: LookUp
+    view: FeatureView,
+    features: Sequence[Feature],
+    aggregates: Aggregates,
+    question: Question,
+    look_up: LookUp,
+    *,
+    found_only: bool = False,
 ) -> Evaluated:
     latest, found = aggregates.latest()
     status = np.where(found, PRESENT, NOT_FOUND).astype(np.uint8)
     served = np.ones(len(found), np.bool_)
     if view.ttl is not None:
         status[found & (latest < question.t - view.ttl)] = EXPIRED
+        served = status == PRESENT
+    if found_only:
         served = status == PRESENT
     leaves = Leaves(view, aggregates, question, served, look_up)
     return Evaluated(_values(view, features, leaves, served), status, np.where(found, latest, 0))
@@ -176,8 +186,9 @@ def _other_views(view: FeatureView, prepared: PreparedRows, question: Question) 
     def look_up(node: Lookup, keys: pl.DataFrame) -> Vector:
         other = looked_up(view, node.view)
         rows = prepared.uses[node.view]
-        if (node.view, node.keys) not in answered:
-            answered[node.view, node.keys] = evaluate_at(
+        asked = (node.view, node.feature, node.keys)
+        if asked not in answered:
+            answered[asked] = evaluate_at(
                 other,
                 rows,
                 rows.index_of(keys),
@@ -186,8 +197,10 @@ def _other_views(view: FeatureView, prepared: PreparedRows, question: Question) 
                 question.models,
                 keys=keys,
                 request=question.request,
+                features=[other.feature(node.feature)],
+                found_only=True,
             )
-        found = answered[node.view, node.keys]
+        found = answered[asked]
         values = Vector.from_polars(found.features.get_column(node.feature), other.schema[node.feature])
         return values.where(found.status != NOT_FOUND)
 
