@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from datetime import date
 from pathlib import Path
 
 from mlinfra_assets.errors import InvalidInputError
 
 PREFIX = "MLINFRA_"
+STREAM_SYSTEMS = ("redis", "kafka")
+SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -35,6 +38,19 @@ class Settings:
         max_payload_bytes: A larger message is kept in raw and quarantined.
         stream_retention_hours: How long the embedded stream keeps what raw already holds.
         redis_maxmemory: Memory limit of the embedded Redis, as Redis writes it. Past it writes fail; none is evicted.
+        stream_system: The system of the streams whose declaration names none, and of the platform's own (predictions,
+            outcomes): `redis` or `kafka`.
+        kafka_servers: Kafka's bootstrap servers, `host:port` and comma separated. Empty: no source may be on Kafka.
+        kafka_security_protocol: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+        kafka_ca_file: PEM file of the authorities that may have signed the brokers' certificates. Empty: the system's.
+        kafka_cert_file: PEM file of the client's own certificate.
+        kafka_key_file: PEM file of the client's private key.
+        kafka_key_password: Password of that file.
+        kafka_sasl_mechanism: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.
+        kafka_user: Name to log in with, under SASL.
+        kafka_password: Password to log in with, under SASL.
+        schema_registry_url: Address of a Schema Registry that speaks Confluent's protocol.
+        schema_registry_user_info: `user:password` for it.
         retrieval_memory_bytes: About how much memory the rows of one question for features may take. What would take
             more is answered in parts, over temporary files.
     """
@@ -50,6 +66,18 @@ class Settings:
     max_payload_bytes: int = 1_048_576
     stream_retention_hours: int = 168
     redis_maxmemory: str = "2gb"
+    stream_system: str = field(default="redis", metadata={"choices": STREAM_SYSTEMS})
+    kafka_servers: str = ""
+    kafka_security_protocol: str = field(default="PLAINTEXT", metadata={"choices": SECURITY_PROTOCOLS})
+    kafka_ca_file: str = ""
+    kafka_cert_file: str = ""
+    kafka_key_file: str = ""
+    kafka_key_password: str = field(default="", metadata={"secret": True})
+    kafka_sasl_mechanism: str = field(default="SCRAM-SHA-512", metadata={"choices": SASL_MECHANISMS})
+    kafka_user: str = ""
+    kafka_password: str = field(default="", metadata={"secret": True})
+    schema_registry_url: str = ""
+    schema_registry_user_info: str = field(default="", metadata={"secret": True})
     retrieval_memory_bytes: int = 2_147_483_648
 
     @classmethod
@@ -64,7 +92,7 @@ class Settings:
         values: dict[str, object] = {}
         for variable, text in environment.items():
             if variable in known and text != "":
-                values[known[variable].name] = _parse(variable, text, known[variable].default)
+                values[known[variable].name] = _parse(variable, text, known[variable])
         settings = cls(**values)  # pyright: ignore[reportArgumentType]
         home = settings.home.expanduser().resolve()
         return cls(**{**settings.__dict__, "home": home, "lake": settings.lake or str(home / "lake")})
@@ -84,7 +112,10 @@ class Settings:
         return {PREFIX + f.name.upper(): str(getattr(self, f.name)) for f in fields(self)}
 
 
-def _parse(variable: str, text: str, default: object) -> object:
+def _parse(variable: str, text: str, setting: Field[object]) -> object:
+    default, choices = setting.default, setting.metadata.get("choices")
+    if choices and text not in choices:
+        raise InvalidInputError(f"{variable}={text!r} is none of {', '.join(choices)}: correct or unset it")
     try:
         if isinstance(default, int):
             return int(text)

@@ -12,6 +12,7 @@ from mlinfra_assets.settings import Settings
 
 SERVICES = {
     "redis": ("MLINFRA_TEST_REDIS_URL", "address of a Redis server that tests may write to and flush"),
+    "kafka": ("MLINFRA_TEST_KAFKA", "bootstrap servers of a Kafka whose topics tests may create and delete"),
     "data": ("MLINFRA_TEST_DATA", "folder of the real data sets"),
 }
 
@@ -32,6 +33,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def redis_url() -> str:
     """Address of the real Redis server (use with the marker `service("redis")`)."""
     return os.environ["MLINFRA_TEST_REDIS_URL"]
+
+
+@pytest.fixture
+def kafka_servers() -> str:
+    """Bootstrap servers of the real Kafka (use with the marker `service("kafka")`)."""
+    return os.environ["MLINFRA_TEST_KAFKA"]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ TAG = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 CRON = re.compile(r"(\S+ ){4}\S+")
 CRON_FIELD = re.compile(r"(\*|\d{1,2}(-\d{1,2})?)(/\d{1,2})?(,(\*|\d{1,2}(-\d{1,2})?)(/\d{1,2})?)*")
 CRON_LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+SYSTEMS = ("redis", "kafka")
 FILES = ("kind", "format", "pattern", "url", "melt", "maxBytes", "maxUnpackedBytes")
 
 
@@ -60,7 +61,7 @@ def declared_needs(section: Value, ingest: StreamIngest | FilesIngest) -> Needs:
 
 
 def _stream(section: Value) -> StreamIngest:
-    entry = section.entries(("kind", "topic", "format"))
+    entry = section.entries(("kind", "topic", "format", "system"))
     if "topic" not in entry:
         section.fail("topic is missing: name the stream")
     topic = entry["topic"].text()
@@ -69,6 +70,7 @@ def _stream(section: Value) -> StreamIngest:
     return StreamIngest(
         topic=topic,
         format=cast("Literal['json']", entry["format"].choice(("json",)) if "format" in entry else "json"),
+        system=cast("Literal['redis', 'kafka']", entry["system"].choice(SYSTEMS)) if "system" in entry else None,
     )
 
 

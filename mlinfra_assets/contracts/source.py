@@ -18,10 +18,12 @@ class StreamIngest:
     Attributes:
         topic: The stream.
         format: How a message is written: one JSON object.
+        system: Where the stream is; None: where the settings say.
     """
 
     topic: str
     format: Literal["json"] = "json"
+    system: Literal["redis", "kafka"] | None = None
 
 
 @dataclass(frozen=True)

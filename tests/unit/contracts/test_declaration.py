@@ -39,6 +39,14 @@ def test_the_four_sources_are_declared() -> None:
     assert list(load_sources(SOURCES)) == ["exchange_rates", "order_lines", "outcomes", "predictions"]
 
 
+def test_a_stream_may_say_which_system_it_is_in(tmp_path: Path) -> None:
+    path = tmp_path / "order_lines.yaml"
+    path.write_text(changed(LINES, "topic: order_lines", "topic: order_lines\n      system: kafka"))
+    assert load_source(path).ingest == StreamIngest("order_lines", system="kafka")
+    wrong = changed(LINES, "topic: order_lines", "topic: order_lines\n      system: kafkaa")
+    assert "kafkaa" in refused(tmp_path, wrong)
+
+
 @pytest.mark.parametrize("name", ["exchange_rates", "order_lines", "outcomes", "predictions"])
 def test_every_field_and_rule_is_described(name: str) -> None:
     contract = declared(name).contract
