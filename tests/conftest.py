@@ -13,6 +13,8 @@ from mlinfra_assets.settings import Settings
 SERVICES = {
     "redis": ("MLINFRA_TEST_REDIS_URL", "address of a Redis server that tests may write to and flush"),
     "kafka": ("MLINFRA_TEST_KAFKA", "bootstrap servers of a Kafka whose topics tests may create and delete"),
+    "postgres": ("MLINFRA_TEST_POSTGRES", "libpq URL of a superuser of a Postgres with logical decoding"),
+    "connect": ("MLINFRA_TEST_CONNECT", "address of a Kafka Connect with Debezium, on the Kafka of MLINFRA_TEST_KAFKA"),
     "data": ("MLINFRA_TEST_DATA", "folder of the real data sets"),
 }
 
@@ -39,6 +41,18 @@ def redis_url() -> str:
 def kafka_servers() -> str:
     """Bootstrap servers of the real Kafka (use with the marker `service("kafka")`)."""
     return os.environ["MLINFRA_TEST_KAFKA"]
+
+
+@pytest.fixture
+def postgres_url() -> str:
+    """libpq URL of a superuser of the real Postgres (use with the marker `service("postgres")`)."""
+    return os.environ["MLINFRA_TEST_POSTGRES"]
+
+
+@pytest.fixture
+def connect_url() -> str:
+    """Address of the real Kafka Connect (use with the marker `service("connect")`)."""
+    return os.environ["MLINFRA_TEST_CONNECT"]
 
 
 @pytest.fixture
