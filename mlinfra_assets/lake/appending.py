@@ -69,14 +69,14 @@ def append(opened: OpenedTable, job: Append) -> int:
             return before
         # Before the progress is checked: this commit brings the handle up to date with what others wrote.
         _keep_stats(handle, job.stats_columns)
-        _check_progress(opened.name, handle, job.advance)
+        _check_progress(opened, handle, job.advance)
         write_deltalake(
             handle,
             schemas.arranged(job.data, existing),
             mode="append",
             schema_mode="merge" if added else None,
             writer_properties=WRITER,
-            commit_properties=commit_properties(job.provenance, job.advance),
+            commit_properties=commit_properties(job.provenance, job.advance, opened.epoch() if job.advance else 0),
         )
         opened.confirm(before, handle.version())
         return handle.version()
@@ -84,11 +84,11 @@ def append(opened: OpenedTable, job: Append) -> int:
     return until_committed(opened, attempt)
 
 
-def _check_progress(table: str, handle: DeltaTable, advance: Mapping[str, tuple[int | None, int]]) -> None:
+def _check_progress(opened: OpenedTable, handle: DeltaTable, advance: Mapping[str, tuple[int | None, int]]) -> None:
     expected = {app: before for app, (before, _) in advance.items()}
-    found = {app: handle.transaction_version(app) for app in advance}
+    found = {app: opened.progress(handle, app) for app in advance}
     if found != expected:
-        raise ProgressConflictError(table, expected, found)
+        raise ProgressConflictError(opened.name, expected, found)
 
 
 def _check_advance(advance: Mapping[str, tuple[int | None, int]]) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from mlinfra_assets.lake import epochs
 from mlinfra_assets.lake.errors import SchemaMismatchError, WriteConflictError, explained
 from mlinfra_assets.lake.opened import OpenedTable
 from mlinfra_assets.lake.provenance import Provenance
@@ -86,9 +87,12 @@ def check_partitions(table: str, handle: DeltaTable, partition_by: Sequence[str]
         raise SchemaMismatchError(f"table {table} is partitioned by {there or 'nothing'}, not by {list(partition_by)}")
 
 
-def commit_properties(provenance: Provenance | None, advance: Mapping[str, tuple[int | None, int]]) -> CommitProperties:
-    """What a commit carries beside the rows."""
-    return CommitProperties(
-        custom_metadata=None if provenance is None else dict(provenance.to_metadata()),
-        app_transactions=[Transaction(app, after) for app, (_, after) in sorted(advance.items())] or None,
-    )
+def commit_properties(
+    provenance: Provenance | None, advance: Mapping[str, tuple[int | None, int]], epoch: int = 0
+) -> CommitProperties:
+    """What a commit carries beside the rows: its origin, and the progress that it states in the epoch at hand."""
+    metadata = {} if provenance is None else dict(provenance.to_metadata())
+    if advance:
+        metadata[epochs.EPOCH] = str(epoch)
+    stated = [Transaction(epochs.application(app, epoch), after) for app, (_, after) in sorted(advance.items())]
+    return CommitProperties(custom_metadata=metadata or None, app_transactions=stated or None)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from deltalake import DeltaTable
 
 from mlinfra_assets.clock import from_micros
+from mlinfra_assets.lake import epochs
 from mlinfra_assets.lake.provenance import Provenance, from_metadata
-
-FIRST_LOOK = 4
 
 
 @dataclass(frozen=True)
@@ -39,20 +37,16 @@ def entries(handle: DeltaTable, limit: int | None = None) -> list[HistoryEntry]:
 
 
 def newest_provenance(handle: DeltaTable, version: int) -> Provenance | None:
-    """Provenance of the newest commit at or before `version` that carries one; `handle` is at the newest version."""
-    return next((e.provenance for e in _backwards(handle, version) if e.provenance is not None), None)
+    """Provenance of the newest commit at or before `version` that carries one; `handle` is at the newest version.
 
-
-def _backwards(handle: DeltaTable, version: int) -> Iterator[HistoryEntry]:
-    """Versions from `version` down, reading few commits where few are asked for."""
-    seen = handle.version() - version
-    look = seen + FIRST_LOOK
-    while True:
-        found = entries(handle, look)
-        yield from found[seen:]
-        if len(found) < look:
-            return
-        seen, look = len(found), look * 4
+    A restore brings back the provenance of the version that it restored.
+    """
+    for raw in epochs.backwards(handle, version):
+        if (found := from_metadata(raw)) is not None:
+            return found
+        if raw.get("operation") == epochs.RESTORE:
+            return newest_provenance(handle, epochs.restored(handle, raw))
+    return None
 
 
 def _entry(raw: dict) -> HistoryEntry:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from mlinfra_assets.lake import health
+from mlinfra_assets.lake import epochs, health
 from mlinfra_assets.lake.errors import ForeignFormatError, MissingTableError, explained
 
 
@@ -31,6 +31,7 @@ class OpenedTable:
         self.folder = None if "://" in uri else Path(uri)
         self._handle: DeltaTable | None = None
         self._verified = -1
+        self._epoch: tuple[int, int] | None = None  # the newest restore, and the version up to which that is known
 
     def exists(self) -> bool:
         """Whether there is such a table."""
@@ -74,10 +75,36 @@ class OpenedTable:
         with explained(self.name, self.uri):
             return self._open(version)
 
+    def epoch(self) -> int:
+        """Version of the newest restore, 0 if there was none, as of the handle."""
+        handle = self._handle or self.latest()
+        version = handle.version()
+        if self._epoch is None:
+            epoch = epochs.newest(handle, version)
+        else:
+            epoch, known = self._epoch
+            later = handle.history(version - known) if version > known else []
+            epoch = max([epoch, *(int(raw["version"]) for raw in later if raw.get("operation") == epochs.RESTORE)])
+        self._epoch = (epoch, version)
+        return epoch
+
+    def progress(self, handle: DeltaTable, app: str) -> int | None:
+        """What a handle of `latest` or `at` states as the progress of an application id; None if nothing.
+
+        Does not bring the handle up to date: what is committed through it next fails if others were faster.
+        """
+        newest = self._handle or handle
+        epoch = self.epoch() if handle is newest else epochs.newest(newest, handle.version())
+        found = handle.transaction_version(epochs.application(app, epoch))
+        if found is not None or not epoch:
+            return found
+        return self.progress(self._open(epochs.restored(newest, epochs.entry(newest, epoch))), app)
+
     def drop(self) -> None:
         """Forget the handle: the next use opens anew."""
         self._handle = None
         self._verified = -1
+        self._epoch = None
 
     def confirm(self, before: int, after: int) -> None:
         """Force the commits in (`before`, `after`] to the disk."""

@@ -74,7 +74,7 @@ class LakeTable:
     def progress(self, app: str, version: int | None = None) -> int | None:
         """What the table states as the progress of an application id; None if nothing, or if there is no table."""
         with self._lock:
-            return self._opened.at(version).transaction_version(app) if self._opened.exists() else None
+            return self._opened.progress(self._opened.at(version), app) if self._opened.exists() else None
 
     def append(
         self,
