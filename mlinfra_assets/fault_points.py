@@ -1,6 +1,6 @@
 """Named points at which a process can be made to die, so that recovery is tested where it matters.
 
-With `MLINFRA_KILL_AT` unset, which is the case outside of fault tests, reaching a point does nothing. With
+With `MLINFRA_KILL_AT` unset, which is the case outside of fault tests and drills, reaching a point does nothing. With
 `MLINFRA_KILL_AT=<point>` the process is killed (SIGKILL: no handler, no clean-up) when it first reaches that point;
 `<point>:<n>` kills it at the n-th time.
 """
@@ -11,16 +11,40 @@ import os
 import signal
 from collections import Counter
 
+from mlinfra_assets.errors import InvalidInputError
+
 VARIABLE = "MLINFRA_KILL_AT"
+POINTS = {
+    "raw.after_read": "a batch of a stream is read, nothing of it is written",
+    "raw.before_commit": "the rows of a batch are ready, nothing of them is written",
+    "raw.after_commit": "a batch is in raw, nobody has been told",
+    "processed.after_read": "a batch of raw is read, nothing of it is written",
+    "processed.between_commits": "the quarantine of a batch is written, its valid rows are not",
+    "processed.after_commit": "the valid rows of a batch are written, nobody has been told",
+    "sensor.before_cursor": "a sensor has decided to ask for a run, Dagster does not know of it",
+    "curated.after_commit": "one of several curated tables is published",
+    "features.between_commits": "a snapshot's rows are written, its place in the ledger is not",
+    "online.after_batch": "a part of a push is in Redis",
+    "online.before_switch": "all of a push is in Redis, the old one is still served",
+    "online.after_switch": "a push is served, nobody has been told",
+    "outcomes.after_stream": "outcomes are in the stream, the table of what was sent does not hold them",
+}
+"""Every point that there is, and what stands where when it is reached."""
 _reached: Counter[str] = Counter()
 
 
 def reach(point: str) -> None:
-    """Say that the process is at `point`, such as `raw.before_commit`."""
+    """Say that the process is at `point`, one of `POINTS`.
+
+    Raises:
+        InvalidInputError: `MLINFRA_KILL_AT` names no point.
+    """
     wanted = os.environ.get(VARIABLE)
     if not wanted:
         return
     name, _, nth = wanted.partition(":")
+    if name not in POINTS or not (nth or "1").isdecimal():
+        raise InvalidInputError(f"{VARIABLE}={wanted!r} names no point (<point>:<n>): there are {', '.join(POINTS)}")
     if name != point:
         return
     _reached[point] += 1

@@ -7,6 +7,7 @@ import dagster as dg
 from mlinfra_assets import names
 from mlinfra_assets.connectors.files import new_files
 from mlinfra_assets.contracts.source import FilesIngest, Source
+from mlinfra_assets.fault_points import reach
 from mlinfra_assets.ingest.raw import held_files
 from resources.lake import LakeResource
 from sensors.progress import TAG, reason_to_wait
@@ -35,6 +36,7 @@ def landing_sensor(source: Source, landing: Path) -> dg.SensorDefinition:
         if wait:
             return dg.SkipReason(wait)
         newest = ", ".join(file.name for file in files)
+        reach("sensor.before_cursor")
         return dg.SensorResult(
             run_requests=[dg.RunRequest(tags={TAG: name})],
             asset_events=[

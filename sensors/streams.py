@@ -6,6 +6,7 @@ import dagster as dg
 
 from mlinfra_assets import names
 from mlinfra_assets.contracts.source import Source, StreamIngest
+from mlinfra_assets.fault_points import reach
 from mlinfra_assets.ingest.raw import offsets, refuse_reset
 from resources.lake import LakeResource
 from resources.redis import StreamResource
@@ -43,6 +44,7 @@ def stream_sensor(source: Source) -> dg.SensorDefinition:
         if wait:
             return dg.SkipReason(wait)
         cursor = json.dumps({"asked_up_to": end}, sort_keys=True)
+        reach("sensor.before_cursor")
         return dg.SensorResult(
             run_requests=[dg.RunRequest(tags={TAG: name})],
             asset_events=[

@@ -6,8 +6,10 @@ stays the next batch until the contract or the decision about it changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 
@@ -17,15 +19,15 @@ from mlinfra_assets.contracts.report import BatchReport, Processed
 from mlinfra_assets.contracts.source import FilesIngest, Source
 from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.fault_points import reach
-from mlinfra_assets.ingest.profiles import Profiles
 from mlinfra_assets.ingest.raw import application, offsets
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
-from mlinfra_assets.lake.table import LakeTable
+from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
 from mlinfra_assets.positions import Positions
 
 BATCH_RECORDS = 250_000
 BATCH_FILES = 1
+ATTEMPTS = 100
 STATS = ["_event_time", "_known_at", "_partition", "_offset", "_release"]
 
 
@@ -94,20 +96,17 @@ def validate_source(
         quarantine=lake.table(names.table(*names.quarantine(source.name))),
     )
     _ensure(tables, source, provenance)
-    profiles = Profiles(lake, source, provenance)
     result = Validated()
     for batch, after in _batches(tables, source):
-        before = profiles.before(batch)
-        processed = process(
-            source, batch, latest=_latest(tables, source), profile=before, max_payload_bytes=max_payload_bytes
-        )
+        reach("processed.after_read")
+        processed = process(source, batch, latest=_latest(tables, source), max_payload_bytes=max_payload_bytes)
         if not processed.report.passed and not accept_batch:
             result.held = processed.report
             break
-        _publish(tables, source, provenance, processed, after, profiles.inputs)
+        _publish(tables, source, provenance, processed, after)
         result.reports.append(processed.report)
     if result.held is None:
-        _let_in(tables, source, provenance, max_payload_bytes, result)
+        _again(partial(_let_in, tables, source, provenance, max_payload_bytes, result))
     result.positions = covered(tables.processed, source.name)
     result.version = tables.processed.version()
     result.quarantine_version = tables.quarantine.version()
@@ -127,7 +126,7 @@ def _batches(tables: _Tables, source: Source) -> Iterator[tuple[pl.DataFrame, di
     size = BATCH_FILES if isinstance(source.ingest, FilesIngest) else BATCH_RECORDS
     version = tables.raw.version()
     partitions = tables.raw.read(columns=["partition"], version=version)["partition"].unique().sort().to_list()
-    done = offsets(tables.processed, source.name, partitions)
+    done = _done(tables, source, partitions)
     for partition in partitions:
         where = [("partition", "==", partition), ("offset", ">", done.get(partition, -1))]
         pending = tables.raw.read(columns=["offset"], version=version, where=where)["offset"].sort()
@@ -137,32 +136,53 @@ def _batches(tables: _Tables, source: Source) -> Iterator[tuple[pl.DataFrame, di
             yield tables.raw.read(version=version, where=window).sort("offset"), {partition: last}
 
 
+def _done(tables: _Tables, source: Source, partitions: Sequence[int]) -> dict[int, int]:
+    """Last offset that both the valid and the quarantined records have come to: either table may have been restored."""
+    valid = offsets(tables.processed, source.name, partitions)
+    quarantined = offsets(tables.quarantine, source.name, partitions)
+    return {p: min(offset, quarantined[p]) for p, offset in valid.items() if p in quarantined}
+
+
 def _publish(
-    tables: _Tables,
-    source: Source,
-    provenance: Provenance,
-    processed: Processed,
-    after: Mapping[int, int],
-    judged_by: Mapping[str, int],
+    tables: _Tables, source: Source, provenance: Provenance, processed: Processed, after: Mapping[int, int]
 ) -> None:
     """Write the quarantine, then the valid rows; each table knows by itself what it already holds."""
     for table, frame in ((tables.quarantine, processed.quarantined), (tables.processed, processed.valid)):
         for partition, last in after.items():
-            done = table.progress(application(source.name, partition))
-            if done is not None and done >= last:
-                continue
             rows = frame.filter(pl.col(names.PARTITION) == partition)
-            if done is not None:
-                rows = rows.filter(pl.col(names.OFFSET) > done)
-            before = covered(table, source.name)
-            table.append(
-                rows,
-                provenance=_stamped(tables, source, provenance, before, {partition: last}, judged_by=judged_by),
-                advance={**_standing(source.name, before), application(source.name, partition): (done, last)},
-                stats_columns=_stats(table, tables),
-                schema_mode="merge",
-            )
-            reach("processed.between_commits" if table is tables.quarantine else "processed.after_commit")
+            _again(partial(_add, tables, table, source, provenance, rows, partition, last))
+
+
+def _add(
+    tables: _Tables,
+    table: LakeTable,
+    source: Source,
+    provenance: Provenance,
+    rows: pl.DataFrame,
+    partition: int,
+    last: int,
+) -> None:
+    """Add those of a partition's rows up to the offset `last` that the table does not hold yet."""
+    done = table.progress(application(source.name, partition))
+    if done is not None and done >= last:
+        return
+    before = covered(table, source.name)
+    table.append(
+        rows if done is None else rows.filter(pl.col(names.OFFSET) > done),
+        provenance=_stamped(tables, source, provenance, before, {partition: last}),
+        advance={**_standing(source.name, before), application(source.name, partition): (done, last)},
+        stats_columns=_stats(table, tables),
+        schema_mode="merge",
+    )
+    reach("processed.between_commits" if table is tables.quarantine else "processed.after_commit")
+
+
+def _again(act: Callable[[], None]) -> None:
+    """Act, and act again where another run was faster: each time from what the tables say then."""
+    for _ in range(ATTEMPTS - 1):
+        with suppress(ProgressConflictError):
+            return act()
+    return act()
 
 
 def _let_in(tables: _Tables, source: Source, provenance: Provenance, max_payload_bytes: int, result: Validated) -> None:
@@ -213,10 +233,9 @@ def _stamped(
     before: Positions,
     after: Mapping[int, int],
     releases: int | None = None,
-    judged_by: Mapping[str, int] | None = None,
 ) -> Provenance:
     now = Positions(offsets={**before.offsets, **after}, releases=before.releases if releases is None else releases)
-    inputs = {tables.raw.name: tables.raw.version(), **(judged_by or {})}
+    inputs = {tables.raw.name: tables.raw.version()}
     if tables.releases.exists():
         inputs[tables.releases.name] = tables.releases.version()
     return Provenance(

@@ -99,7 +99,11 @@ def land_stream(lake: Lake, log: StreamLog, source: Source, provenance: Provenan
     refuse_reset(source.name, topic, done, end)
     while any(done.get(p, -1) < last for p, last in end.items()):
         progressed = False
-        for batch in log.read(topic, after=done, upto=end, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES):
+        for delivered in log.read(topic, after=done, upto=end, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES):
+            reach("raw.after_read")
+            batch = _unseen(delivered, done)
+            if not batch:
+                continue
             frame = _frame(source, batch, now, provenance.run_id)
             last = {r.partition: r.offset for r in batch}
             try:
@@ -226,6 +230,16 @@ def _finish(landed: Landed, table: LakeTable, done: Mapping[int, int]) -> Landed
     landed.positions = Positions(offsets=done)
     landed.version = table.version()
     return landed
+
+
+def _unseen(batch: Sequence[StreamRecord], done: Mapping[int, int]) -> list[StreamRecord]:
+    """The records past `done`, in order: a position that is delivered again is the same row, and counts once."""
+    come, found = dict(done), []
+    for record in batch:
+        if record.offset > come.get(record.partition, -1):
+            come[record.partition] = record.offset
+            found.append(record)
+    return found
 
 
 def _frame(source: Source, batch: Sequence[StreamRecord], now: datetime, run_id: str) -> pl.DataFrame:
