@@ -1,0 +1,52 @@
+"""Several writers of one source at a time, and writers who are not told that their commit went in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import pytest
+from deltalake.exceptions import CommitFailedError
+
+from mlinfra_assets.errors import MlinfraError
+from mlinfra_assets.lake import appending
+from tests.support.faults.ingestion import Ingestion
+
+WRITERS = 8
+
+
+def test_eight_writers_of_one_source_bring_in_every_record_once(ingestion: Ingestion) -> None:
+    ingestion.produce(400)
+    writers = [ingestion.start(until=600, batch=20) for _ in range(WRITERS)]
+    ingestion.produce(200)
+    assert [writer.wait() for writer in writers] == [(0, "")] * WRITERS
+    ingestion.validate()
+    ingestion.check()
+
+
+@pytest.mark.parametrize(
+    "answer", [CommitFailedError("the version is there already"), OSError("error sending request: timed out")]
+)
+@pytest.mark.parametrize("nth", range(1, 6))
+def test_a_commit_whose_answer_is_lost_is_found_to_be_there(
+    ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch, answer: Exception, nth: int
+) -> None:
+    """The `nth` append goes in, but its writer is told otherwise: what an object store's lost answer looks like."""
+    ingestion.produce(90)
+    monkeypatch.setattr("mlinfra_assets.ingest.raw.BATCH_RECORDS", 40)
+    monkeypatch.setattr(appending, "write_deltalake", losing_an_answer(answer, nth))
+    with nullcontext() if isinstance(answer, CommitFailedError) else pytest.raises(MlinfraError, match="run again"):
+        ingestion.ingest()
+    ingestion.settle()
+    assert ingestion.table("raw").count() == 90
+
+
+def losing_an_answer(answer: Exception, nth: int) -> Callable[..., None]:
+    write, calls = appending.write_deltalake, iter(range(1, 1_000))
+
+    def written(*arguments: object, **options: object) -> None:
+        write(*arguments, **options)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        if next(calls) == nth:
+            raise answer
+
+    return written

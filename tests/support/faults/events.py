@@ -1,0 +1,74 @@
+"""A source whose every message carries an id, so that what became of each can be counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from mlinfra_assets.contracts.contract import Contract, Field
+from mlinfra_assets.contracts.source import Needs, Source, StreamIngest
+from mlinfra_assets.streams.record import NewRecord
+
+NAME = "events"
+START = datetime(2024, 3, 1, 12, tzinfo=UTC)
+FIELDS = (
+    Field("id", "id", "integer", required=True),
+    Field("at", "at", "timestamp", required=True),
+    Field("amount", "amount", "decimal", scale=2, minimum="0"),
+    Field("ratio", "ratio", "number"),
+    Field("note", "note", "string", max_length=100),
+    Field("more", "more", "object"),
+)
+LOCAL = Field("at", "at", "timestamp", required=True, format="yyyy-MM-dd HH:mm:ss")
+
+
+def plain(topic: str, system: str | None = None) -> Source:
+    """Events that have no key: equal events are several events."""
+    contract = Contract(
+        name=NAME, version="1.0.0", description="", owner="us", fields=FIELDS, event_time="at", primary_key=()
+    )
+    return Source(NAME, f"{NAME}.yaml", contract, StreamIngest(topic), Needs(("team:us",)))
+
+
+def keyed(topic: str, system: str | None = None) -> Source:
+    """Events with their id as primary key: the later of two with one id takes the place of the earlier."""
+    return _changed(plain(topic, system), primary_key=("id",))
+
+
+def wider(topic: str, system: str | None = None) -> Source:
+    """A compatible change: one more field that need not be there."""
+    return _changed(plain(topic, system), version="1.1.0", fields=(*FIELDS, Field("colour", "colour", "string")))
+
+
+def retyped(topic: str, system: str | None = None) -> Source:
+    """An incompatible change: the amount has become a text."""
+    others = [f if f.name != "amount" else Field("amount", "amount", "string") for f in FIELDS]
+    return _changed(plain(topic, system), version="2.0.0", fields=tuple(others))
+
+
+def local(topic: str, system: str | None = None) -> Source:
+    """Times as a clock on a wall in London shows them."""
+    others = [f if f.name != "at" else LOCAL for f in FIELDS]
+    return _changed(plain(topic, system), timezone="Europe/London", fields=tuple(others))
+
+
+VARIANTS = {made.__name__: made for made in (plain, keyed, wider, retyped, local)}
+
+
+def event(number: int, at: datetime | str | None = None, **changes: object) -> NewRecord:
+    """The valid event of an id; its key is the id, whatever becomes of the payload."""
+    moment = START + timedelta(seconds=number) if at is None else at
+    shown = moment if isinstance(moment, str) else moment.isoformat()
+    body = {"id": number, "at": shown, "amount": number % 1000 / 4, "ratio": 0.5, "note": f"event {number}"}
+    return NewRecord(orjson.dumps({**body, **changes}), key=b"%d" % number)
+
+
+def payload(number: int, value: bytes) -> NewRecord:
+    """An id with a payload of any kind."""
+    return NewRecord(value, key=b"%d" % number)
+
+
+def _changed(source: Source, **contract: object) -> Source:
+    return replace(source, contract=replace(source.contract, **contract))  # pyright: ignore[reportArgumentType]
