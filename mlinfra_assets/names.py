@@ -49,6 +49,11 @@ def releases(source: str) -> tuple[str, str]:
     return (RAW, f"{source}_releases")
 
 
+def profile(source: str) -> tuple[str, str]:
+    """Key of what a source's records were like, day by day."""
+    return (PROCESSED, f"{source}_profile")
+
+
 def ingested(source: str) -> tuple[tuple[str, str], ...]:
     """Keys of everything that comes of a source's records before anybody asks questions of them."""
     return (raw(source), processed(source), quarantine(source))

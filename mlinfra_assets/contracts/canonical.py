@@ -12,6 +12,14 @@ from mlinfra_assets.contracts.contract import BatchRule, Condition, Contract, Fi
 from mlinfra_assets.errors import InvalidInputError
 
 PROSE = {"version", "description", "owner", "classification"}
+LATER: dict[type, frozenset[str]] = {
+    Field: frozenset({"non_finite", "unit"}),
+    Condition: frozenset({"minimum_field", "maximum_field"}),
+    RowRule: frozenset({"severity"}),
+    BatchRule: frozenset({"fields", "values", "days"}),
+    Contract: frozenset({"compatibility"}),
+}
+"""What can be declared since contracts have fingerprints: left out where it has its default, so that these stay."""
 
 
 def to_dict(contract: Contract) -> dict[str, Any]:
@@ -37,7 +45,7 @@ def from_json(text: str) -> Contract:
                 **data,
                 "fields": tuple(Field(**{**f, "enum": tuple(f["enum"])}) for f in data["fields"]),
                 "primary_key": tuple(data["primary_key"]),
-                "rules": tuple(BatchRule(**{**r, "threshold": tuple(r["threshold"])}) for r in data["rules"]),
+                "rules": tuple(_batch_rule(r) for r in data["rules"]),
                 "row_rules": tuple(
                     RowRule(**{**r, "when": _condition(r["when"]), "then": _condition(r["then"])})
                     for r in data["row_rules"]
@@ -54,13 +62,23 @@ def fingerprint(contract: Contract) -> str:
     return sha256(text.encode()).hexdigest()[:12]
 
 
+def _batch_rule(data: Mapping[str, Any]) -> BatchRule:
+    listed = {key: tuple(data[key]) for key in ("threshold", "fields", "values") if key in data}
+    return BatchRule(**{**data, **listed})
+
+
 def _condition(data: Mapping[str, Any] | None) -> Condition | None:
     return None if data is None else Condition(**{**data, "enum": tuple(data["enum"])})
 
 
 def _plain(value: object) -> object:
     if isinstance(value, Contract | Field | BatchRule | RowRule | Condition):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if not f.name.startswith("_")}
+        later = LATER[type(value)]
+        return {
+            f.name: _plain(getattr(value, f.name))
+            for f in fields(value)
+            if not f.name.startswith("_") and not (f.name in later and getattr(value, f.name) == f.default)
+        }
     return [_plain(v) for v in value] if isinstance(value, tuple) else value
 
 

@@ -14,7 +14,16 @@ from mlinfra_assets import names
 FieldType = Literal["string", "integer", "number", "decimal", "boolean", "timestamp", "date", "object"]
 FIELD_TYPES: tuple[str, ...] = get_args(FieldType)
 Ambiguous = Literal["earlier", "later"]
-Metric = Literal["rowCount", "invalidValues", "nullValues", "duplicateValues"]
+Metric = Literal[
+    "rowCount",
+    "invalidValues",
+    "nullValues",
+    "missingValues",
+    "duplicateValues",
+    "freshness",
+    "populationStability",
+    "meanShift",
+]
 Operator = Literal[
     "mustBe",
     "mustNotBe",
@@ -26,6 +35,19 @@ Operator = Literal[
     "mustNotBeBetween",
 ]
 Severity = Literal["error", "warning"]
+Unit = Literal["rows", "percent", "seconds", "number"]
+Compatibility = Literal[
+    "BACKWARD",
+    "BACKWARD_TRANSITIVE",
+    "FORWARD",
+    "FORWARD_TRANSITIVE",
+    "FULL",
+    "FULL_TRANSITIVE",
+    "NONE",
+]
+COMPATIBILITIES: tuple[str, ...] = get_args(Compatibility)
+OPEN = frozenset({"public", "internal"})
+"""The classifications whose values may be shown: those of every other one are protected."""
 
 DECIMAL_DIGITS = 18
 TIMESTAMP = pl.Datetime("us", "UTC")
@@ -59,9 +81,11 @@ class Field:
         min_length: Fewest characters.
         max_length: Most characters.
         description: What it means.
-        classification: How sensitive it is, such as `public` or `personal`.
+        classification: How sensitive it is, such as `public` or `personal`; see `protected`.
         format: How a date or time is written, as `yyyy-MM-dd HH:mm:ss`; None: ISO 8601.
         empty_is_null: Whether an empty text stands for null, as in records that come from CSV.
+        non_finite: Whether NaN and the infinities are values; numbers only. No minimum or maximum speaks of a NaN.
+        unit: What its numbers count, such as `kg` or `GBP`.
     """
 
     name: str
@@ -80,6 +104,13 @@ class Field:
     classification: str | None = None
     format: str | None = None
     empty_is_null: bool = False
+    non_finite: bool = False
+    unit: str | None = None
+
+    @property
+    def protected(self) -> bool:
+        """Whether its values stay out of statistics, profiles and listings: it is classified, and not as open."""
+        return self.classification is not None and self.classification.lower() not in OPEN
 
     def polars_type(self) -> pl.DataType:
         """The column's type in a frame."""
@@ -107,6 +138,8 @@ class Condition:
         enum: The values allowed, as text.
         minimum: Least value, as text.
         maximum: Greatest value, as text.
+        minimum_field: Another field of this type whose value this one is not below.
+        maximum_field: Another field of this type whose value this one is not above.
     """
 
     field: str
@@ -115,6 +148,13 @@ class Condition:
     enum: tuple[str, ...] = ()
     minimum: str | None = None
     maximum: str | None = None
+    minimum_field: str | None = None
+    maximum_field: str | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The fields that it looks at, its own first."""
+        return tuple(name for name in (self.field, self.minimum_field, self.maximum_field) if name is not None)
 
 
 @dataclass(frozen=True)
@@ -126,12 +166,19 @@ class RowRule:
         when: Which records it speaks of; None: all.
         then: What they have to meet.
         description: Why.
+        severity: `error` quarantines a record that breaks it, `warning` counts such records and lets them through.
     """
 
     name: str
     when: Condition | None
     then: Condition
     description: str = ""
+    severity: Severity = "error"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The fields that it looks at, each once."""
+        return tuple(dict.fromkeys((*(self.when.reads if self.when else ()), *self.then.reads)))
 
 
 @dataclass(frozen=True)
@@ -140,15 +187,22 @@ class BatchRule:
 
     Attributes:
         name: Its name among the contract's rules.
-        metric: What is measured: records (`rowCount`), quarantined records (`invalidValues` without a field), and of
-            the valid ones nulls of a field (`nullValues`) or records that repeat a field's value (`duplicateValues`).
+        metric: What is measured: records (`rowCount`), quarantined records (`invalidValues`; with a field, those that
+            are so because of it), and of the valid ones nulls of a field (`nullValues`), values that stand for none
+            (`missingValues`), records that repeat the values of one or several fields (`duplicateValues`), how long
+            before landing the newest of them happened (`freshness`), and how far a field is from what it was on the
+            days before (`populationStability`, `meanShift`).
         field: The field measured.
         operator: How the measure is compared.
         threshold: What it is compared with: one number, or two for the `Between` operators (inclusive).
-        unit: Whether the measure is a number of records or a percentage of them.
+        unit: Whether the measure is a number of records, a percentage of them, seconds, or a bare number.
         severity: `error` holds the batch, `warning` tells.
-        min_rows: A smaller batch is not judged: a share of three records says nothing.
+        min_rows: A smaller batch is not judged: a share of three records says nothing. With `days`, the days before
+            need as many too.
         description: Why.
+        fields: The fields whose values are compared together (`duplicateValues` of the object).
+        values: The texts that stand for no value, None for null (`missingValues`).
+        days: How many landing days before the batch's it is compared with.
     """
 
     name: str
@@ -156,10 +210,13 @@ class BatchRule:
     field: str | None
     operator: Operator
     threshold: tuple[float, ...]
-    unit: Literal["rows", "percent"] = "rows"
+    unit: Unit = "rows"
     severity: Severity = "error"
     min_rows: int = 0
     description: str = ""
+    fields: tuple[str, ...] = ()
+    values: tuple[str | None, ...] = ()
+    days: int = 0
 
 
 @dataclass(frozen=True)
@@ -180,6 +237,7 @@ class Contract:
         row_rules: Rules over the fields of one record.
         history_lag_us: In the first batch, how long after its event time a record from before the platform ran counts
             as known, in microseconds. None: from its landing.
+        compatibility: What the next version may change, as a schema registry's modes say it.
     """
 
     name: str
@@ -194,6 +252,7 @@ class Contract:
     rules: tuple[BatchRule, ...] = ()
     row_rules: tuple[RowRule, ...] = ()
     history_lag_us: int | None = None
+    compatibility: Compatibility = "BACKWARD"
     _by_name: dict[str, Field] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo, available_timezones
 
-from mlinfra_assets.contracts.contract import Ambiguous, BatchRule, Contract, Field, RowRule
+from mlinfra_assets.contracts.contract import (
+    COMPATIBILITIES,
+    Ambiguous,
+    BatchRule,
+    Compatibility,
+    Contract,
+    Field,
+    RowRule,
+)
 from mlinfra_assets.contracts.declared_fields import declared_fields, declared_time_zone
 from mlinfra_assets.contracts.declared_ingest import declared_ingest, declared_needs
 from mlinfra_assets.contracts.declared_rules import declared_rules
@@ -30,6 +38,8 @@ OBJECT = (
     *("dataGranularityDescription", "tags", "properties", "quality"),
 )
 SECTIONS = ("ingest", "time", "dagster")
+OPTIONAL = ("compatibility",)
+RESERVED = ("_quarantine", "_releases", "_profile")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 
@@ -92,6 +102,10 @@ def load_source(path: Path) -> Source:
         rules=rules,
         row_rules=row_rules,
         history_lag_us=time.history_lag_us,
+        compatibility=cast(
+            "Compatibility",
+            sections["compatibility"].choice(COMPATIBILITIES) if "compatibility" in sections else "BACKWARD",
+        ),
     )
     _check_names(described["properties"], fields, rules, row_rules)
     ingest = declared_ingest(sections["ingest"], fields)
@@ -114,7 +128,7 @@ def _sections(document: Value, top: Mapping[str, Value]) -> dict[str, Value]:
     for element in top["customProperties"].elements():
         entry = element.entries(("property", "value", "description"))
         _need(element, entry, ("property", "value"))
-        section = entry["property"].choice(SECTIONS)
+        section = entry["property"].choice((*SECTIONS, *OPTIONAL))
         if section in sections:
             element.fail(f"{section} stands here a second time: remove one")
         sections[section] = Value(element.file, section, entry["value"].node)
@@ -195,10 +209,10 @@ def _check_names(
 
 def _identifier(value: Value) -> str:
     name = value.text()
-    if not NAME.fullmatch(name) or name.endswith(("_quarantine", "_releases")):
+    if not NAME.fullmatch(name) or name.endswith(RESERVED):
         value.fail(
-            f"{name!r} cannot name a source: use lower-case letters, digits and underscores, and neither "
-            "_quarantine nor _releases at the end, which name tables of their own"
+            f"{name!r} cannot name a source: use lower-case letters, digits and underscores, and none of "
+            f"{', '.join(RESERVED)} at the end, which name tables of their own"
         )
     return name
 

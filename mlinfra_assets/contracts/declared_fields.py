@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import cast
@@ -31,6 +32,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "date": ("format", "minimum", "maximum"),
     "object": (),
 }
+CUSTOM = ("emptyIsNull", "allowNonFinite", "unit")
 COLUMN = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -73,6 +75,9 @@ def _field(element: Value) -> Field:
     logical = entry["logicalType"].choice(LOGICAL)
     kind, scale = _type(logical, entry.get("physicalType"))
     options = entry["logicalTypeOptions"].entries(OPTIONS[logical]) if "logicalTypeOptions" in entry else {}
+    custom = _custom(entry["customProperties"]) if "customProperties" in entry else {}
+    allowed = _allowed(entry["quality"]) if "quality" in entry else {}
+    pattern = options.get("pattern", allowed.get("pattern"))
     field = Field(
         name=name,
         physical_name=entry["physicalName"].text() if "physicalName" in entry else name,
@@ -80,7 +85,7 @@ def _field(element: Value) -> Field:
         scale=scale,
         required="required" in entry and entry["required"].boolean(),
         unique="unique" in entry and entry["unique"].boolean(),
-        pattern=check_pattern(options["pattern"]) if "pattern" in options else None,
+        pattern=None if pattern is None else check_pattern(pattern),
         minimum=check_limit(options["minimum"], kind) if "minimum" in options else None,
         maximum=check_limit(options["maximum"], kind) if "maximum" in options else None,
         min_length=options["minLength"].whole() if "minLength" in options else None,
@@ -88,10 +93,18 @@ def _field(element: Value) -> Field:
         description=" ".join(entry["description"].text().split()),
         classification=entry["classification"].text() if "classification" in entry else None,
         format=_format(options["format"], kind) if "format" in options else None,
-        empty_is_null=_empty_is_null(entry["customProperties"]) if "customProperties" in entry else False,
-        enum=_allowed(entry["quality"]) if "quality" in entry else (),
+        empty_is_null="emptyIsNull" in custom and custom["emptyIsNull"].boolean(),
+        non_finite="allowNonFinite" in custom and custom["allowNonFinite"].boolean(),
+        unit=custom["unit"].text() if "unit" in custom else None,
+        enum=_valid_values(allowed["validValues"]) if "validValues" in allowed else (),
     )
     _check_limits(element, field)
+    if "pattern" in options and "pattern" in allowed:
+        allowed["pattern"].fail("the field has a pattern already (logicalTypeOptions): remove one of the two")
+    if field.non_finite and field.type != "number":
+        custom["allowNonFinite"].fail(f"only a number can be NaN or infinite, not a {field.type}: remove it")
+    if field.unit is not None and field.type not in {"integer", "number", "decimal"}:
+        custom["unit"].fail(f"only numbers have a unit, not a {field.type}: remove it")
     if "timezone" in options and options["timezone"].boolean() and "defaultTimezone" in options:
         options["defaultTimezone"].fail("the times carry their own zone (timezone: true): remove one of the two")
     return field
@@ -152,6 +165,8 @@ def _check_limits(element: Value, field: Field) -> None:
         element.fail("minLength is larger than maxLength: no text can keep both")
     if limits_cross(field):
         element.fail("minimum is larger than maximum: no value can keep both")
+    if field.pattern is not None and field.type != "string":
+        element.fail(f"a pattern is for fields of text, not for a {field.type}: remove it")
     if field.enum and field.type not in {"string", "integer"}:
         element.fail(f"validValues are for fields of text or whole numbers, not for a {field.type}")
 
@@ -165,31 +180,39 @@ def _format(value: Value, kind: FieldType) -> str:
     return text
 
 
-def _empty_is_null(value: Value) -> bool:
-    empty = False
+def _custom(value: Value) -> dict[str, Value]:
+    """The custom properties of a field by name."""
+    found: dict[str, Value] = {}
     for element in value.elements():
         entry = element.entries(("property", "value", "description"))
         for key in ("property", "value"):
             if key not in entry:
                 element.fail(f"{key} is missing: add it")
-        entry["property"].choice(("emptyIsNull",))
-        empty = entry["value"].boolean()
-    return empty
+        found[entry["property"].choice(CUSTOM)] = entry["value"]
+    return found
 
 
-def _allowed(quality: Value) -> tuple[str, ...]:
-    """Values of a rule `metric: invalidValues` with `arguments.validValues` and `mustBe: 0`."""
+def _allowed(quality: Value) -> dict[str, Value]:
+    """Arguments of a rule `metric: invalidValues` with `mustBe: 0`: `validValues`, `pattern`."""
     for element in quality.elements():
         entry = dict(element.items())
-        if "metric" in entry and entry["metric"].scalar() == "invalidValues":
-            arguments = entry.get("arguments")
-            values = None if arguments is None else arguments.entries(("validValues",)).get("validValues")
-            if values is None:
-                element.fail("arguments.validValues is missing: list the values that are allowed")
+        if is_field_rule(entry):
+            arguments = entry["arguments"].entries(("validValues", "pattern"))
+            if not arguments:
+                entry["arguments"].fail("is empty: list the values that are allowed, or give their pattern")
             if "mustBe" not in entry or entry["mustBe"].scalar() != 0:
                 element.fail("a record with another value is quarantined: write mustBe: 0")
-            found = tuple(v.source_text() for v in values.elements())
-            if not found:
-                values.fail("is empty: no value would be allowed")
-            return found
-    return ()
+            return arguments
+    return {}
+
+
+def is_field_rule(entry: Mapping[str, Value]) -> bool:
+    """Whether a quality entry of a property says which values are allowed, and so speaks of each record."""
+    return "metric" in entry and entry["metric"].scalar() == "invalidValues" and "arguments" in entry
+
+
+def _valid_values(values: Value) -> tuple[str, ...]:
+    found = tuple(v.source_text() for v in values.elements())
+    if not found:
+        values.fail("is empty: no value would be allowed")
+    return found

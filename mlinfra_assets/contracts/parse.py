@@ -18,6 +18,7 @@ from mlinfra_assets.contracts.violation import Violation, shown
 Parser = Callable[[object], object]
 WHOLE = re.compile(r"-?\d{1,40}(\.0{1,40})?", re.ASCII)
 NUMBER = re.compile(r"-?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
+NON_FINITE = ("NaN", "Infinity", "-Infinity")
 LEAST, MOST = -(2**63), 2**63 - 1
 YEAR_1, YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000
 DIGITS = Context(prec=200, traps=[InvalidOperation, Inexact])
@@ -109,6 +110,8 @@ def _decimal(field: Field, value: object) -> object:
 def _number(field: Field, value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return _wrong_kind(field, value, "a number")
+    if field.non_finite and (value in NON_FINITE if isinstance(value, str) else not _finite(value)):
+        return float(value)
     if isinstance(value, str) and not NUMBER.fullmatch(value):
         return Violation(field.name, "type", shown(value), "is no finite number")
     try:
@@ -120,6 +123,11 @@ def _number(field: Field, value: object) -> object:
     if isinstance(value, int) and int(number) != value:
         return Violation(field.name, "range", shown(str(value)), "is a whole number that a double does not hold")
     return number
+
+
+def _finite(number: float) -> bool:
+    """Whether a number is neither NaN nor infinite; a whole number never is, however large."""
+    return isinstance(number, int) or isfinite(number)
 
 
 def _boolean(field: Field, value: object) -> object:

@@ -42,6 +42,7 @@ class BatchReport:
         ambiguous_times: Local times that a clock change makes ambiguous or non-existent.
         unknown_fields: How many records carry a field that the contract does not name; it is kept in raw only.
         null_values: Nulls among the valid records, by field; fields without nulls are left out.
+        warnings: How many records break each row rule of severity `warning`; they are valid all the same.
         assumed: Records whose known-at time is assumed.
         checks: The batch rules.
     """
@@ -54,6 +55,7 @@ class BatchReport:
     ambiguous_times: int = 0
     unknown_fields: Mapping[str, int] = field(default_factory=dict)
     null_values: Mapping[str, int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
     assumed: int = 0
     checks: tuple[RuleResult, ...] = ()
 

@@ -78,6 +78,10 @@ def condition_holds(contract: Contract, condition: Condition) -> pl.Expr:
         parts.append(column >= pl.lit(typed_limit(field, condition.minimum)))
     if condition.maximum is not None:
         parts.append(column <= pl.lit(typed_limit(field, condition.maximum)))
+    if condition.minimum_field is not None:
+        parts.append(column >= pl.col(condition.minimum_field))
+    if condition.maximum_field is not None:
+        parts.append(column <= pl.col(condition.maximum_field))
     return pl.all_horizontal(parts).fill_null(value=False)
 
 
@@ -98,9 +102,11 @@ def field_rules(field: Field) -> list[FieldRule]:
         rules.append(FieldRule("validValues", allowed, f"is none of {', '.join(field.enum)}"))
     if field.minimum is not None:
         above = column >= pl.lit(typed_limit(field, field.minimum))
+        above = above | column.is_nan() if field.non_finite else above
         rules.append(FieldRule("minimum", above, f"is below the minimum of {field.minimum}"))
     if field.maximum is not None:
         below = column <= pl.lit(typed_limit(field, field.maximum))
+        below = below | column.is_nan() if field.non_finite else below
         rules.append(FieldRule("maximum", below, f"is above the maximum of {field.maximum}"))
     length = column.str.len_chars()
     if field.min_length is not None:

@@ -11,7 +11,7 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.connectors.decode import Records, decode
 from mlinfra_assets.connectors.json_lines import to_text
-from mlinfra_assets.contracts.batch_rules import judge
+from mlinfra_assets.contracts.batch_rules import Batch, judged
 from mlinfra_assets.contracts.columns import Column, typed_column
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.coordinates import with_coordinates, without_unchanged
@@ -34,6 +34,7 @@ def process(
     *,
     releases: pl.DataFrame | None = None,
     latest: pl.DataFrame | None = None,
+    profile: pl.DataFrame | None = None,
     max_payload_bytes: int,
 ) -> Processed:
     """Decode, type and judge raw rows.
@@ -47,6 +48,7 @@ def process(
             records alone, each at its own position and known from its release on; `raw` has to hold their payloads.
         latest: Rows of the processed table. If given, and the contract has a primary key, records that say nothing new
             of their key are left out; an empty frame leaves out those that repeat others in `raw`.
+        profile: What rows of earlier days were like (`PROFILE_SCHEMA`): what distribution rules compare with.
         max_payload_bytes: A larger message is quarantined unread. Files have limits of their own.
 
     Returns:
@@ -63,7 +65,7 @@ def process(
     ]
     values = pl.DataFrame([c.series for c in columns], schema=contract.value_schema())
     broken = _untyped(columns)
-    add_verdicts(contract, values, broken)
+    warnings = add_verdicts(contract, values, broken)
     origin = _origin(rows, records.raw, records.row)
     typed = with_coordinates(contract, values, origin, batches=isinstance(source.ingest, FilesIngest))
     valid = _without(typed, broken)
@@ -81,8 +83,11 @@ def process(
         ambiguous_times=sum(c.ambiguous for c in columns),
         unknown_fields=_unknown_fields(contract, records.values),
         null_values={f.name: n for f in contract.fields if (n := valid[f.name].null_count())},
+        warnings=warnings,
         assumed=int(new[names.ASSUMED].sum()),
-        checks=tuple(judge(r, valid, total, quarantined.height) for r in contract.rules) if releases is None else (),
+        checks=judged(contract, Batch(valid, new, total, broken, len(records.failed), profile))
+        if releases is None
+        else (),
     )
     return Processed(new, quarantined, report)
 

@@ -11,7 +11,7 @@ from mlinfra_assets.contracts.violation import Violation, shown
 Broken = dict[int, list[Violation]]
 
 
-def add_verdicts(contract: Contract, frame: pl.DataFrame, broken: Broken) -> None:
+def add_verdicts(contract: Contract, frame: pl.DataFrame, broken: Broken) -> dict[str, int]:
     """Judge typed records and add what they break to `broken` (number of the record to violations).
 
     A field whose value could not be typed is not judged a second time, nor is a rule across fields that reads it.
@@ -20,21 +20,29 @@ def add_verdicts(contract: Contract, frame: pl.DataFrame, broken: Broken) -> Non
         contract: The rules.
         frame: Typed records, `Contract.value_schema()`.
         broken: What is wrong already; added to.
+
+    Returns:
+        How many records break each rule of severity `warning`: these stay valid.
     """
+    warnings: dict[str, int] = {}
     untyped = {(row, violation.field) for row, found in broken.items() for violation in found}
     rules = {field.name: field_rules(field) for field in contract.fields}
     for row, column, number in _failures(contract, frame):
         if column is None:
             rule = contract.row_rules[number]
-            reads = [c.field for c in (rule.when, rule.then) if c is not None]
-            if not any((row, name) in untyped for name in reads):
-                value = ", ".join(f"{name}={frame[name][row]}" for name in reads)
+            if any((row, name) in untyped for name in rule.reads):
+                continue
+            if rule.severity == "warning":
+                warnings[rule.name] = warnings.get(rule.name, 0) + 1
+            else:
+                value = ", ".join(f"{name}={frame[name][row]}" for name in rule.reads)
                 broken.setdefault(row, []).append(Violation(None, rule.name, shown(value), rule.description))
         elif (row, column) not in untyped:
             rule = rules[column][number]
             value = frame[column][row]
             found = Violation(column, rule.name, shown(None if value is None else str(value)), rule.message)
             broken.setdefault(row, []).append(found)
+    return warnings
 
 
 def _failures(contract: Contract, frame: pl.DataFrame) -> list[tuple[int, str | None, int]]:

@@ -19,6 +19,7 @@ from mlinfra_assets.contracts.report import BatchReport, Processed
 from mlinfra_assets.contracts.source import FilesIngest, Source
 from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.fault_points import reach
+from mlinfra_assets.ingest.profiles import Profiles
 from mlinfra_assets.ingest.raw import application, offsets
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
@@ -96,14 +97,18 @@ def validate_source(
         quarantine=lake.table(names.table(*names.quarantine(source.name))),
     )
     _ensure(tables, source, provenance)
+    profiles = Profiles(lake, source, provenance)
     result = Validated()
     for batch, after in _batches(tables, source):
         reach("processed.after_read")
-        processed = process(source, batch, latest=_latest(tables, source), max_payload_bytes=max_payload_bytes)
+        before = profiles.before(batch)
+        processed = process(
+            source, batch, latest=_latest(tables, source), profile=before, max_payload_bytes=max_payload_bytes
+        )
         if not processed.report.passed and not accept_batch:
             result.held = processed.report
             break
-        _publish(tables, source, provenance, processed, after)
+        _publish(tables, source, provenance, processed, after, profiles.inputs)
         result.reports.append(processed.report)
     if result.held is None:
         _again(partial(_let_in, tables, source, provenance, max_payload_bytes, result))
@@ -144,13 +149,18 @@ def _done(tables: _Tables, source: Source, partitions: Sequence[int]) -> dict[in
 
 
 def _publish(
-    tables: _Tables, source: Source, provenance: Provenance, processed: Processed, after: Mapping[int, int]
+    tables: _Tables,
+    source: Source,
+    provenance: Provenance,
+    processed: Processed,
+    after: Mapping[int, int],
+    judged_by: Mapping[str, int],
 ) -> None:
     """Write the quarantine, then the valid rows; each table knows by itself what it already holds."""
     for table, frame in ((tables.quarantine, processed.quarantined), (tables.processed, processed.valid)):
         for partition, last in after.items():
             rows = frame.filter(pl.col(names.PARTITION) == partition)
-            _again(partial(_add, tables, table, source, provenance, rows, partition, last))
+            _again(partial(_add, tables, table, source, provenance, rows, (partition, last), judged_by))
 
 
 def _add(
@@ -159,17 +169,18 @@ def _add(
     source: Source,
     provenance: Provenance,
     rows: pl.DataFrame,
-    partition: int,
-    last: int,
+    upto: tuple[int, int],
+    judged_by: Mapping[str, int],
 ) -> None:
-    """Add those of a partition's rows up to the offset `last` that the table does not hold yet."""
+    """Add those of a partition's rows up to an offset that the table does not hold yet."""
+    partition, last = upto
     done = table.progress(application(source.name, partition))
     if done is not None and done >= last:
         return
     before = covered(table, source.name)
     table.append(
         rows if done is None else rows.filter(pl.col(names.OFFSET) > done),
-        provenance=_stamped(tables, source, provenance, before, {partition: last}),
+        provenance=_stamped(tables, source, provenance, before, {partition: last}, judged_by=judged_by),
         advance={**_standing(source.name, before), application(source.name, partition): (done, last)},
         stats_columns=_stats(table, tables),
         schema_mode="merge",
@@ -233,9 +244,10 @@ def _stamped(
     before: Positions,
     after: Mapping[int, int],
     releases: int | None = None,
+    judged_by: Mapping[str, int] | None = None,
 ) -> Provenance:
     now = Positions(offsets={**before.offsets, **after}, releases=before.releases if releases is None else releases)
-    inputs = {tables.raw.name: tables.raw.version()}
+    inputs = {tables.raw.name: tables.raw.version(), **(judged_by or {})}
     if tables.releases.exists():
         inputs[tables.releases.name] = tables.releases.version()
     return Provenance(

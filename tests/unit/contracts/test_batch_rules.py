@@ -51,6 +51,56 @@ def test_batch_rules(metric, operator, threshold, unit, passed: bool) -> None:
     assert processed(source, *payloads).report.passed is passed
 
 
+@pytest.mark.parametrize(("allowed", "passed"), [(2, True), (1, False)])
+def test_values_that_stand_for_none_are_counted(allowed: int, passed: bool) -> None:
+    rule = BatchRule("some", "missingValues", "x", "mustBeLessOrEqualTo", (allowed,), values=("N/A", None))
+    source = stream_source(Field("x", "x", "string"), rules=(rule,))
+    report = processed(source, *(orjson.dumps({"x": x, "at": AT}) for x in ("N/A", None, "fine"))).report
+    assert report.passed is passed
+    assert "2 values of x that stand for none (2 of 3)" in report.checks[0].message
+
+
+@pytest.mark.parametrize(("allowed", "passed"), [(25, True), (24, False)])
+def test_a_field_has_its_own_share_of_what_is_broken(allowed: int, passed: bool) -> None:
+    rule = BatchRule("few", "invalidValues", "x", "mustBeLessOrEqualTo", (allowed,), "percent")
+    source = stream_source(Field("x", "x", "integer"), Field("y", "y", "integer"), rules=(rule,))
+    values = [(1, 1), ("?", "?"), (1, "?"), (1, 1)]
+    report = processed(source, *(orjson.dumps({"x": x, "y": y, "at": AT}) for x, y in values)).report
+    assert report.passed is passed
+    assert "25% records that break the contract in x (1 of 4)" in report.checks[0].message
+
+
+@pytest.mark.parametrize(("allowed", "passed"), [(1, True), (0, False)])
+def test_several_fields_are_compared_together(allowed: int, passed: bool) -> None:
+    rule = BatchRule("once", "duplicateValues", None, "mustBeLessOrEqualTo", (allowed,), fields=("x", "y"))
+    source = stream_source(Field("x", "x", "integer"), Field("y", "y", "integer"), rules=(rule,))
+    values = [(1, 1), (1, 2), (1, 1), (None, 1), (None, 1)]
+    report = processed(source, *(orjson.dumps({"x": x, "y": y, "at": AT}) for x, y in values)).report
+    assert report.passed is passed
+    assert "1 records that repeat a value of x, y" in report.checks[0].message
+
+
+@pytest.mark.parametrize(("at", "passed"), [("2011-12-10T06:00:00Z", True), ("2011-12-10T05:59:59Z", False)])
+def test_a_batch_is_as_fresh_as_its_newest_record_was_at_landing(at: str, passed: bool) -> None:
+    rule = BatchRule("fresh", "freshness", None, "mustBeLessOrEqualTo", (3 * 3600,), "seconds")
+    report = processed(stream_source(rules=(rule,)), orjson.dumps({"at": "2001-01-01T00:00:00Z"}), event(at)).report
+    assert report.passed is passed
+    assert report.checks[0].value == (10_800 if passed else 10_801)
+    assert "fresh: the newest record is of 2011-12-10T0" in report.checks[0].message
+    assert report.checks[0].message.endswith("has to be 10800 or less seconds")
+
+
+def test_a_batch_without_a_valid_record_has_no_freshness() -> None:
+    rule = BatchRule("fresh", "freshness", None, "mustBeLessOrEqualTo", (0,), "seconds")
+    (found,) = processed(stream_source(rules=(rule,)), b"?").report.checks
+    assert found.passed
+    assert found.message == "fresh: not judged: no valid record"
+
+
+def event(at: str) -> bytes:
+    return orjson.dumps({"at": at})
+
+
 def test_a_warning_does_not_hold_a_batch() -> None:
     rule = BatchRule("some", "rowCount", None, "mustBe", (0,), severity="warning")
     report = processed(stream_source(rules=(rule,)), orjson.dumps({"at": AT})).report
