@@ -33,8 +33,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def redis_url() -> str:
-    """Address of the real Redis server (use with the marker `service("redis")`)."""
-    return os.environ["MLINFRA_TEST_REDIS_URL"]
+    """Address of the real Redis server (marker `service("redis")`), in a database of this process alone."""
+    url = os.environ["MLINFRA_TEST_REDIS_URL"]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return f"{url}{'&' if '?' in url else '?'}db={worker}"
 
 
 @pytest.fixture

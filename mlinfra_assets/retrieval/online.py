@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
-from mlinfra_assets.feature_store.column_type import ColumnType, Kind
-from mlinfra_assets.feature_store.engine.rows import dtypes, polars_type
+from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.errors import RetrievalError
 from mlinfra_assets.feature_store.offline.asked import result_name
+from mlinfra_assets.feature_store.online.request import Rows, request_frame, requested
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.feature_store.store import resolve
 from mlinfra_assets.serving.features import read_features
-
-_PYTHON: Mapping[Kind, tuple[type, ...]] = {
-    "int64": (int,),
-    "float64": (int, float),
-    "decimal": (int, Decimal),
-    "string": (str,),
-    "boolean": (),
-    "date": (date,),
-    "list": (),
-}
-Rows = Sequence[Mapping[str, Any]]
 
 
 def online_frame(
@@ -58,8 +45,7 @@ def online_frame(
     twice = sorted({name for name in names if names.count(name) > 1 or name in keys})
     if twice:
         raise RetrievalError(f"{', '.join(twice)} would be two columns: ask once, or full_feature_names=True")
-    asked = {name: kind for view in served.values() for name, kind in view.request_schema.items()}
-    given = _request(request, asked, len(entities))
+    given = request_frame(request, requested(served.values()), len(entities))
     found = read_features(store, [f"{view.name}:{f.name}" for view, f in wanted], entities, t, given)
     schema = dtypes({**keys, **{n: view.schema[f.name] for n, (view, f) in zip(names, wanted, strict=True)}})
     rows = [
@@ -67,40 +53,3 @@ def online_frame(
         for one in found
     ]
     return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _request(
-    request: Mapping[str, Any] | Rows | None, asked: Mapping[str, ColumnType], count: int
-) -> pl.DataFrame | None:
-    if request is None:
-        return None
-    rows = [request] * count if isinstance(request, Mapping) else list(request)
-    if len(rows) != count:
-        raise RetrievalError(f"{len(rows)} requests for {count} entities: give one for all, or one each")
-    given = dict.fromkeys(name for row in rows for name in row)
-    strange = [name for name in given if name not in asked]
-    if strange:
-        raise RetrievalError(f"no feature asks for the request value {strange[0]!r}; they ask for {', '.join(asked)}")
-    missing = [name for name in given for row in rows if name not in row]
-    if missing:
-        raise RetrievalError(f"the request value {missing[0]!r} is given for some entities only: give it for all")
-    return pl.DataFrame([_values(name, asked[name], [row[name] for row in rows]) for name in given])
-
-
-def _values(name: str, kind: ColumnType, values: Sequence[Any]) -> pl.Series:
-    for value in values:
-        if value is not None and not _fits(value, kind):
-            raise RetrievalError(f"the request value {name!r} is a {kind}, and {value!r} is none")
-    try:
-        return pl.Series(name, values, polars_type(kind), strict=True)
-    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
-        raise RetrievalError(f"the request value {name!r} does not fit in a {kind}: {error}") from error
-
-
-def _fits(value: object, kind: ColumnType) -> bool:
-    # A bool is an int to Python, and a datetime a date.
-    if kind.kind == "timestamp":
-        return isinstance(value, datetime) and value.tzinfo is not None
-    if isinstance(value, bool | datetime):
-        return isinstance(value, bool) and kind.kind == "boolean"
-    return isinstance(value, _PYTHON[kind.kind])

@@ -16,6 +16,7 @@ from mlinfra_assets.serving.guard import LOOPBACK_NAMES, Guard
 from mlinfra_assets.serving.health import readiness
 from mlinfra_assets.serving.predict import Predictor
 from mlinfra_assets.serving.problems import handle_problems
+from mlinfra_assets.serving.request_values import request_values
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.log import StreamLog
 
@@ -59,6 +60,7 @@ def create_app(store: OnlineStore, log: StreamLog, clock: Clock, settings: Setti
     def features(request: Annotated[FeaturesRequest, Body()]) -> JsonResponse:
         """The values that the views have for each entity at this moment, computed when they are asked for."""
         t = to_micros(clock.now())
+        given = request_values(store, request.features, request.request, len(request.entities))
         results = [
             {
                 "entity": one.entity,
@@ -66,7 +68,7 @@ def create_app(store: OnlineStore, log: StreamLog, clock: Clock, settings: Setti
                 "views": {view: view_state(vector) for view, vector in one.vectors.items()},
                 "scores": one.scores,
             }
-            for one in read_features(store, request.features, request.entities, t)
+            for one in read_features(store, request.features, request.entities, t, given)
         ]
         return JsonResponse({"at": time(t), "results": results})
 

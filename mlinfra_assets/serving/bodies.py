@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 MAX_ENTITIES = 1_000
 MAX_FEATURES = 500
+MAX_REQUEST_VALUES = 200
 
 Entity = dict[StrictStr, StrictInt | Annotated[StrictStr, Field(max_length=1_024)]]
 Entities = Annotated[
@@ -15,6 +16,10 @@ Entities = Annotated[
     Field(min_length=1, max_length=MAX_ENTITIES, description="Join key values by name.", examples=[[{"id": 17850}]]),
 ]
 Value = int | float | str | bool | None
+RequestValue = StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, Field(max_length=10_000)] | None
+RequestValues = Annotated[
+    dict[Annotated[StrictStr, Field(max_length=256)], RequestValue], Field(max_length=MAX_REQUEST_VALUES)
+]
 
 
 class FeaturesRequest(BaseModel):
@@ -27,6 +32,14 @@ class FeaturesRequest(BaseModel):
         Field(min_length=1, max_length=MAX_FEATURES, description='`"view:feature"`, or `"view"` for all of one.'),
     ]
     entities: Entities
+    request: Annotated[
+        RequestValues | Annotated[list[RequestValues], Field(max_length=MAX_ENTITIES)] | None,
+        Field(
+            description="Values that features want with the question, by name: for all entities alike, or one object "
+            "for each. Times as ISO 8601 with a zone, dates as 2011-12-09, decimals as text.",
+            examples=[{"basket": 12.5}],
+        ),
+    ] = None
 
 
 class PredictRequest(BaseModel):

@@ -100,7 +100,7 @@ def evaluate_at(
         )
     aggregates = AggregateEvaluator(view, prepared, Probes.of(index, t, k, prepared.entities), _aggregates(chosen))
     question = Question(_keys(chosen, prepared, index, keys), t, k, request, models)
-    return _evaluated(view, chosen, aggregates, question, _other_views(view, prepared, question), found_only=found_only)
+    return _evaluated(view, chosen, aggregates, question, _other_views(view, prepared), found_only=found_only)
 
 
 def evaluate_latest(
@@ -147,10 +147,10 @@ def _evaluated(
     if found_only:
         served = status == PRESENT
     leaves = Leaves(view, aggregates, question, served, look_up)
-    return Evaluated(_values(view, features, leaves, served), status, np.where(found, latest, 0))
+    return Evaluated(_values(view, features, leaves), status, np.where(found, latest, 0))
 
 
-def _no_other_view(node: Lookup, keys: pl.DataFrame) -> Vector:
+def _no_other_view(node: Lookup, keys: pl.DataFrame, _: Question) -> Vector:
     raise TypeError(f"a view without others looks up {node} for {keys.height} keys")
 
 
@@ -159,11 +159,11 @@ def _aggregates(features: Sequence[Feature]) -> list[Aggregate]:
     return list(dict.fromkeys(found))
 
 
-def _values(view: FeatureView, features: Sequence[Feature], leaves: Leaves, served: np.ndarray) -> pl.DataFrame:
+def _values(view: FeatureView, features: Sequence[Feature], leaves: Leaves) -> pl.DataFrame:
     columns = []
     for feature in features:
         try:
-            columns.append(leaves.evaluate(feature.node).where(served).to_polars(feature.name))
+            columns.append(leaves.answer(feature.name, feature.node))
         except (FeatureOverflowError, FunctionError) as error:
             raise type(error)(f"feature {view.name}:{feature.name}: {error}") from error
     return pl.DataFrame(columns)
@@ -180,10 +180,10 @@ def _keys(
     return prepared.keys.select(pl.all().gather(numbers)) if prepared.entities else prepared.keys.clear(len(index))
 
 
-def _other_views(view: FeatureView, prepared: PreparedRows, question: Question) -> LookUp:
+def _other_views(view: FeatureView, prepared: PreparedRows) -> LookUp:
     answered: dict[tuple, Evaluated] = {}
 
-    def look_up(node: Lookup, keys: pl.DataFrame) -> Vector:
+    def look_up(node: Lookup, keys: pl.DataFrame, question: Question) -> Vector:
         other = looked_up(view, node.view)
         rows = prepared.uses[node.view]
         asked = (node.view, node.feature, node.keys)

@@ -37,8 +37,14 @@ class Question:
     request: pl.DataFrame | None
     models: ScoreModels | None
 
+    def gather(self, places: np.ndarray) -> Question:
+        """Some of what is asked (int64[m])."""
+        keys = None if self.keys is None else self.keys[places]
+        request = None if self.request is None else self.request[places]
+        return Question(keys, self.t[places], self.k[places], request, self.models)
 
-LookUp: TypeAlias = Callable[[Lookup, pl.DataFrame], Vector]
+
+LookUp: TypeAlias = Callable[[Lookup, pl.DataFrame, Question], Vector]
 
 
 class Aggregates(Protocol):
@@ -54,38 +60,56 @@ class Aggregates(Protocol):
 
 
 class Leaves(TreeEvaluator):
-    """Evaluates a view's features, from the value of each leaf of their expressions.
+    """Evaluates a view's features where they are served, from the value of each leaf of their expressions.
+
+    What is not served is not computed: neither a constant that overflows nor a function that fails counts there. The
+    columns have one value for each question that is served, in the order of the questions.
 
     Args:
         view: The view.
         aggregates: Its aggregates.
         question: What is asked.
-        served: bool[n]: what the view answers with null anyway is not computed.
-        look_up: Answers other views' features: from a node, and a frame of keys, to one vector.
+        served: bool[n]: what the view does not answer with null anyway.
+        look_up: Answers other views' features: from a node, a frame of keys, and what is asked of each to one vector.
     """
 
     def __init__(
         self, view: FeatureView, aggregates: Aggregates, question: Question, served: np.ndarray, look_up: LookUp
     ) -> None:
-        self._view, self._aggregates, self._question, self._served = view, aggregates, question, served
-        self._look_up = look_up
-        super().__init__(len(question.t), finite=True)
+        self._view, self._aggregates, self._served, self._look_up = view, aggregates, served, look_up
+        self._places = None if served.all() else np.flatnonzero(served)
+        self._question = question if self._places is None else question.gather(self._places)
+        super().__init__(len(self._question.t), finite=True)
+
+    def answer(self, name: str, node: Node) -> pl.Series:
+        """A feature at every question, null where it is not served.
+
+        Raises:
+            FeatureOverflowError: An exact result does not fit in 64 bits.
+            FunctionError: A function of plain Python failed.
+        """
+        found = self.evaluate(node).to_polars(name)
+        if self._places is None:
+            return found
+        rows = np.cumsum(self._served) - 1
+        return found.gather(pl.Series(rows).set(pl.Series(~self._served), None).cast(pl.UInt32))
 
     def leaf(self, node: Node) -> Vector:
         """The value of a node that stands for itself."""
         if isinstance(node, Aggregate):
-            return self._aggregates.evaluate(node, self._served)
+            found = self._aggregates.evaluate(node, self._served)
+            return found if self._places is None else found.gather(self._places)
         if isinstance(node, Key):
-            return self._key(node).where(self._served)
+            return self._key(node)
         if isinstance(node, Moment):
-            return Vector(TIMESTAMP, self._question.t, self._served).where(self._served)
+            return Vector(TIMESTAMP, self._question.t, np.ones(len(self._question.t), np.bool_))
         if isinstance(node, Request):
-            return self._requested(node).finite().where(self._served)
+            return self._requested(node).finite()
         if isinstance(node, Lookup):
-            keys = pl.DataFrame([self.evaluate(arg).where(self._served).to_polars(key) for key, arg in node.keys])
-            return self._look_up(node, keys).where(self._served)
+            keys = pl.DataFrame([self.evaluate(arg).to_polars(key) for key, arg in node.keys])
+            return self._look_up(node, keys, self._question)
         if isinstance(node, Python):
-            return self._python(node)
+            return apply_python(node, [self.evaluate(arg) for arg in node.args])
         if isinstance(node, Score):
             return self._score(node)
         raise TypeError(f"not a feature expression: {node}")
@@ -104,23 +128,15 @@ class Leaves(TreeEvaluator):
             )
         return Vector.from_polars(request.get_column(node.name), node.type)
 
-    def _python(self, node: Python) -> Vector:
-        served = np.flatnonzero(self._served)
-        found = apply_python(node, [self.evaluate(arg).gather(served) for arg in node.args])
-        values, valid = np.zeros(len(self._served), found.values.dtype), np.zeros(len(self._served), np.bool_)
-        values[served], valid[served] = found.values, found.valid
-        return Vector(found.type, values, valid, found.dictionary)
-
     def _score(self, node: Score) -> Vector:
-        models, served = self._question.models, self._served
+        models = self._question.models
         if models is None:
             raise RetrievalError(
                 f"model {node.model} scores a feature of this view: pass the models that were in production"
             )
         columns = [self.evaluate(arg).to(FLOAT64) for _, arg in node.inputs]
-        matrix = np.full((int(served.sum()), len(columns)), np.nan)
+        matrix = np.full((len(self._question.t), len(columns)), np.nan)
         for j, column in enumerate(columns):
-            matrix[:, j] = np.where(column.valid, column.values, np.nan)[served]
-        scores = np.zeros(len(served), np.float64)
-        scores[served] = models.score(node.model, self._question.k[served], matrix)
-        return Vector(FLOAT64, scores, served).finite()
+            matrix[:, j] = np.where(column.valid, column.values, np.nan)
+        scores = models.score(node.model, self._question.k, matrix)
+        return Vector(FLOAT64, scores, np.ones(len(scores), np.bool_)).finite()

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from mlinfra_assets.errors import InvalidInputError
-from mlinfra_assets.feature_store import ColumnType, DatasetSchema, Entity, FeatureStore, request
-from mlinfra_assets.feature_store.errors import RetrievalError
+from mlinfra_assets.feature_store import ColumnType, DatasetSchema, Entity, FeatureStore, lit, request
+from mlinfra_assets.feature_store.errors import FeatureOverflowError, RetrievalError
 from mlinfra_assets.feature_store.historical import get_historical_features
 
 ORDERS = DatasetSchema(
@@ -103,6 +103,24 @@ def test_a_column_can_say_what_was_known():
 def test_a_value_past_the_ttl_is_null():
     spine = pl.DataFrame({"customer_id": [1, 1], "event_timestamp": [at(4), at(4) + timedelta(microseconds=1)]})
     assert ask(spine, ["recent"]).select("value", "orders").rows() == [(0.05, 2), (None, None)]
+
+
+def test_what_is_past_the_ttl_is_not_computed_and_so_cannot_overflow():
+    store, largest = FeatureStore({"orders": ORDERS}), lit(2**63 - 1)
+
+    @store.create_feature_view("v", [CUSTOMER], ttl="1d")
+    def view(orders):
+        return {"constants": largest + 1, "of_nulls": orders["value"].last().is_null().if_else(largest, 0) + 1}
+
+    def asked(customer: int, t: datetime) -> list[tuple]:
+        spine = pl.DataFrame({"customer_id": [customer], "event_timestamp": [t]})
+        found = get_historical_features(spine, ["v"], views=store.views, read=Orders())
+        return found.select("constants", "of_nulls").rows()
+
+    assert asked(1, at(7)) == [(None, None)]
+    assert asked(2, at(7)) == [(None, None)]
+    with pytest.raises(FeatureOverflowError, match="v:constants"):
+        asked(1, at(4))
 
 
 def test_features_of_two_views_with_one_name_need_full_names():
