@@ -50,6 +50,23 @@ class Instant:
     ambiguous: bool
 
 
+@dataclass(frozen=True)
+class Step:
+    """One part of a format.
+
+    Attributes:
+        part: `year`, `month`, `day`, `hour`, `minute`, `second`, `fraction`, `zone`, or `literal`.
+        text: The letters; of a literal its characters.
+        least: Fewest digits.
+        most: Most digits.
+    """
+
+    part: str
+    text: str = ""
+    least: int = 0
+    most: int = 0
+
+
 @cache
 def compile_format(text: str | None, *, with_time: bool) -> Reader:
     """A reader of texts in this format (None: ISO 8601), strict about every digit.
@@ -62,6 +79,29 @@ def compile_format(text: str | None, *, with_time: bool) -> Reader:
     if text is None:
         return _reader(ISO_TIMESTAMP if with_time else ISO_DATE, "ISO 8601")
     pattern, groups = "", set[str]()
+    for step in steps(text):
+        if step.part in groups:
+            raise ValueError(f"{text!r} names the {step.part} twice")
+        if step.part == "literal":
+            pattern += re.escape(step.text)
+        else:
+            groups.add(step.part)
+            pattern += LETTERS[step.text]
+    needed = {"year", "month", "day"} | ({"hour", "minute"} if with_time else set())
+    if not needed <= groups:
+        raise ValueError(f"{text!r} lacks the {', '.join(sorted(needed - groups))}")
+    if not with_time and groups > needed:
+        raise ValueError(f"{text!r} has a time of day, but the field is a date: make it a timestamp")
+    return _reader(re.compile(pattern, re.ASCII), text)
+
+
+def steps(text: str) -> list[Step]:
+    """The parts of a format, in order.
+
+    Raises:
+        ValueError: The format has letters that are not supported.
+    """
+    found: list[Step] = []
     position = 0
     while position < len(text):
         token = TOKEN.match(text, position)
@@ -70,21 +110,14 @@ def compile_format(text: str | None, *, with_time: bool) -> Reader:
         position = token.end()
         letters = token["letters"]
         if letters is None:
-            pattern += re.escape(token["quoted"] if token["quoted"] is not None else token["other"])
+            found.append(Step("literal", token["quoted"] if token["quoted"] is not None else token["other"]))
             continue
         if letters not in LETTERS:
             raise ValueError(f"{letters!r} in {text!r} is not supported: use {', '.join(LETTERS)}, and quote text")
-        group = re.findall(r"<(\w+)>", LETTERS[letters])[0]
-        if group in groups:
-            raise ValueError(f"{text!r} names the {group} twice")
-        groups.add(group)
-        pattern += LETTERS[letters]
-    needed = {"year", "month", "day"} | ({"hour", "minute"} if with_time else set())
-    if not needed <= groups:
-        raise ValueError(f"{text!r} lacks the {', '.join(sorted(needed - groups))}")
-    if not with_time and groups > needed:
-        raise ValueError(f"{text!r} has a time of day, but the field is a date: make it a timestamp")
-    return _reader(re.compile(pattern, re.ASCII), text)
+        part = re.findall(r"<(\w+)>", LETTERS[letters])[0]
+        most = 2 if letters in {"M", "d", "H"} else len(letters)
+        found.append(Step(part, letters, len(letters), most))
+    return found
 
 
 def to_utc(at: datetime, zone: ZoneInfo, rule: Ambiguous) -> Instant:

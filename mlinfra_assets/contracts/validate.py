@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 from mlinfra_assets import names
-from mlinfra_assets.connectors.decode import Records, decode
-from mlinfra_assets.connectors.json_lines import to_text
 from mlinfra_assets.contracts.batch_rules import Batch, judged
-from mlinfra_assets.contracts.columns import Column, typed_column
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.coordinates import with_coordinates, without_unchanged
 from mlinfra_assets.contracts.quarantine_schema import MAX_RECORD, QUARANTINE_SCHEMA
 from mlinfra_assets.contracts.released import released_records
 from mlinfra_assets.contracts.report import BatchReport, Processed, RuleResult
 from mlinfra_assets.contracts.source import FilesIngest, Source
+from mlinfra_assets.contracts.typed_records import TypedRecords, one_by_one, typed_records
 from mlinfra_assets.contracts.verdicts import Broken, add_verdicts
 from mlinfra_assets.contracts.violation import Violation
 
 __all__ = ["BatchReport", "Processed", "RuleResult", "process"]
-
-MAX_UNKNOWN_FIELDS = 50
-OTHERS = "(others)"
 
 
 def process(
@@ -57,31 +51,28 @@ def process(
     contract = source.contract
     if releases is None:
         rows = raw.sort("partition", "offset").with_columns(pl.lit(None, dtype=pl.Int64).alias("release"))
-        records = decode(source, rows, max_payload_bytes)
+        records = typed_records(source, rows, max_payload_bytes)
     else:
-        rows, records = released_records(source, raw, releases, max_payload_bytes)
-    columns = [
-        typed_column(contract, f, [value.get(f.physical_name) for value in records.values]) for f in contract.fields
-    ]
-    values = pl.DataFrame([c.series for c in columns], schema=contract.value_schema())
-    broken = _untyped(columns)
-    warnings = add_verdicts(contract, values, broken)
+        rows, released = released_records(source, raw, releases, max_payload_bytes)
+        records = one_by_one(contract, released, rows)
+    broken = records.broken
+    warnings = add_verdicts(contract, records.values, broken)
     origin = _origin(rows, records.raw, records.row)
-    typed = with_coordinates(contract, values, origin, batches=isinstance(source.ingest, FilesIngest))
+    typed = with_coordinates(contract, records.values, origin, batches=isinstance(source.ingest, FilesIngest))
     valid = _without(typed, broken)
     new = valid
     if contract.primary_key and latest is not None and releases is None:
         new = without_unchanged(contract, valid, latest)
-    quarantined = _quarantined(contract, rows, records, broken)
-    total = len(records.values) + len(records.failed)
+    quarantined = _quarantined(contract, rows, records)
+    total = records.values.height + len(records.failed)
     report = BatchReport(
         records=total,
         valid=new.height,
         quarantined=quarantined.height,
         unchanged=valid.height - new.height,
-        reasons=_reasons(records, broken),
-        ambiguous_times=sum(c.ambiguous for c in columns),
-        unknown_fields=_unknown_fields(contract, records.values),
+        reasons=_reasons(records),
+        ambiguous_times=records.ambiguous,
+        unknown_fields=records.unknown_fields,
         null_values={f.name: n for f in contract.fields if (n := valid[f.name].null_count())},
         warnings=warnings,
         assumed=int(new[names.ASSUMED].sum()),
@@ -100,26 +91,19 @@ def _without(typed: pl.DataFrame, broken: Broken) -> pl.DataFrame:
     return typed.filter(pl.Series(kept))
 
 
-def _untyped(columns: Sequence[Column]) -> Broken:
-    broken: Broken = {}
-    for column in columns:
-        for row, violation in column.violations.items():
-            broken.setdefault(row, []).append(violation)
-    return broken
-
-
-def _origin(rows: pl.DataFrame, raw: Sequence[int], row: Sequence[int]) -> pl.DataFrame:
+def _origin(rows: pl.DataFrame, raw: np.ndarray, row: np.ndarray) -> pl.DataFrame:
     places = rows.select("known_at", "partition", "offset", "release")[pl.Series(raw, dtype=pl.UInt32)]
     return places.with_columns(pl.Series("row", row, dtype=pl.Int64))
 
 
-def _quarantined(contract: Contract, rows: pl.DataFrame, records: Records, broken: Broken) -> pl.DataFrame:
+def _quarantined(contract: Contract, rows: pl.DataFrame, records: TypedRecords) -> pl.DataFrame:
     found: list[tuple[int, int, list[Violation], str | None]] = [
-        (records.raw[i], records.row[i], reasons, _text(records.values[i])) for i, reasons in broken.items()
+        (int(records.raw[i]), int(records.row[i]), reasons, records.text(i)[:MAX_RECORD])
+        for i, reasons in records.broken.items()
     ]
     found += [(raw, row, [violation], None) for raw, row, violation in records.failed]
     found.sort(key=lambda entry: entry[:2])
-    origin = _origin(rows, [f[0] for f in found], [f[1] for f in found])
+    origin = _origin(rows, np.array([f[0] for f in found]), np.array([f[1] for f in found]))
     return pl.DataFrame(
         {
             names.KNOWN_AT: origin["known_at"],
@@ -134,20 +118,7 @@ def _quarantined(contract: Contract, rows: pl.DataFrame, records: Records, broke
     )
 
 
-def _text(record: dict[str, object]) -> str:
-    return to_text(record)[:MAX_RECORD]
-
-
-def _reasons(records: Records, broken: Broken) -> dict[str, int]:
-    found = [v for violations in broken.values() for v in violations] + [f[2] for f in records.failed]
+def _reasons(records: TypedRecords) -> dict[str, int]:
+    found = [v for violations in records.broken.values() for v in violations] + [f[2] for f in records.failed]
     counts = Counter(f"{v.field or 'record'}: {v.rule}" for v in found)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _unknown_fields(contract: Contract, values: Sequence[dict[str, object]]) -> dict[str, int]:
-    known = {f.physical_name for f in contract.fields}
-    counts: Counter[str] = Counter()
-    for record in values:
-        for name in record.keys() - known:
-            counts[name if name in counts or len(counts) < MAX_UNKNOWN_FIELDS else OTHERS] += 1
-    return {name[:100]: counts[name] for name in sorted(counts)}
