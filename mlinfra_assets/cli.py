@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from mlinfra_assets.commands import api, demo, doctor, features, quarantine, replay, sql, up
+from mlinfra_assets.commands import api, consume, demo, doctor, features, maintain, quarantine, replay, sql, up
 from mlinfra_assets.commands.failure import full_disk, is_interruption, keep_traceback
 from mlinfra_assets.errors import MlinfraError
 
@@ -27,9 +27,11 @@ app = typer.Typer(
 )
 app.command("demo", short_help="Play a shop's year, and reproduce each prediction.")(demo.demo)
 app.command("up", short_help="Start the UI, the schedules and the API.")(up.up)
+app.command("consume", short_help="Follow streams into raw and processed.")(consume.consume)
 app.command("doctor", short_help="Say what is configured and what is not well.")(doctor.doctor)
 app.add_typer(features.app, name="features", short_help="Feature views: versions, changes, users.")
 app.add_typer(quarantine.app, name="quarantine", short_help="Records that broke a contract.")
+app.command("maintain", short_help="Merge small files, remove old ones.")(maintain.maintain)
 app.command("sql", short_help="Ask the lake's tables a question in SQL.")(sql.sql)
 app.command("replay", short_help="Compute one prediction from raw again.")(replay.replay)
 app.command("api", short_help="Serve the API by itself.")(api.api)

@@ -1,8 +1,12 @@
-"""The configuration of Dagster's own storage in a home folder."""
+"""Dagster's own storage in a home folder: its configuration, and the way to it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 CONFIGURATION = """\
 # Written by mlinfra; a file that is already here is left as it is.
@@ -46,3 +50,16 @@ def prepare(folder: Path) -> Path:
         draft.write_text(CONFIGURATION)
         draft.replace(file)
     return file
+
+
+def recording(dagster_home: Path) -> dg.DagsterInstance:
+    """Dagster's storage of a home, for this process: what steps of its runs print goes where it prints itself.
+
+    Dagster's own way starts processes that follow each step's output; a person's Ctrl-C would reach them, too, and
+    they would fill the screen with tracebacks.
+    """
+    import dagster as dg
+    from dagster._core.instance.ref import InstanceRef  # the only way to differ from dagster.yaml in one process
+
+    output = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(dagster_home), overrides={"compute_logs": output}))

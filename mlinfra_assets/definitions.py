@@ -14,6 +14,7 @@ from mlinfra_assets.assets.audit import audit_asset
 from mlinfra_assets.assets.curated import curated_assets, determinism_checks
 from mlinfra_assets.assets.features import feature_asset
 from mlinfra_assets.assets.feedback import PERFORMANCE_CHECK, outcomes_asset, performance_asset
+from mlinfra_assets.assets.maintenance import ZONES, maintenance_asset
 from mlinfra_assets.assets.models import model_asset
 from mlinfra_assets.assets.online import online_model_asset, online_view_asset
 from mlinfra_assets.assets.processed import processed_asset
@@ -84,8 +85,13 @@ def build_definitions(
         tuple((names.FEEDBACK, f"{m}_outcomes") for m in models),
         "Sends the outcomes of predictions whose horizon has passed.",
     )
+    maintenance = AssetJob(
+        "maintain_tables",
+        tuple((names.MAINTENANCE, zone) for zone in ZONES),
+        "Small files merged, logs checkpointed, old files removed.",
+    )
     determinism = determinism_checks()
-    jobs = [*(ingest_job(s) for s in sources.values()), snapshots, audits, retrain, outcomes]
+    jobs = [*(ingest_job(s) for s in sources.values()), snapshots, audits, retrain, outcomes, maintenance]
     return dg.Definitions(
         assets=[
             *_outside(sources, views, models),
@@ -101,6 +107,7 @@ def build_definitions(
             *(outcomes_asset(model, fs.datasets, sources[names.OUTCOMES]) for model in models.values()),
             *(performance_asset(model) for model in models.values()),
             audit_asset(sources, views, daily(settings.history_start, last_day, today=True), settings),
+            *(maintenance_asset(zone, what, settings) for zone, what in ZONES.items()),
         ],
         asset_checks=[determinism],
         jobs=[
@@ -116,6 +123,7 @@ def build_definitions(
             daily_schedule(audits, "30 1 * * *", days),
             plain_schedule(outcomes, "0 2 * * *", "Outcomes that have come due, once a day."),
             plain_schedule(retrain, "0 3 1 * *", "A new version of every model, on the first of a month."),
+            plain_schedule(maintenance, "20 * * * *", "Maintenance of all tables, once an hour."),
             *(schedule for s in sources.values() if (schedule := fetch_schedule(s)) is not None),
         ],
         sensors=[

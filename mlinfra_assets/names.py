@@ -7,7 +7,7 @@ from __future__ import annotations
 
 RAW, PROCESSED, CURATED, FEATURES = "raw", "processed", "curated", "features"
 ONLINE, TRAINING, MODELS, FEEDBACK, AUDIT = "online", "training", "models", "feedback", "audit"
-STREAMS, LANDING, REGISTRY = "streams", "landing", "registry"
+STREAMS, LANDING, REGISTRY, MAINTENANCE = "streams", "landing", "registry", "maintenance"
 ZONES = (RAW, PROCESSED, CURATED, FEATURES, ONLINE, TRAINING, MODELS, FEEDBACK, AUDIT)
 
 PREDICTIONS = "predictions"

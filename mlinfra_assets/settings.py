@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from mlinfra_assets.errors import InvalidInputError
@@ -17,6 +17,7 @@ PREFIX = "MLINFRA_"
 STREAM_SYSTEMS = ("redis", "kafka")
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+LEAST_RETENTION_HOURS = 24
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -37,6 +38,10 @@ class Settings:
         api_keys: `name:sha256-of-key:scope+scope`, comma separated. Empty: no key is asked for, loopback only.
         max_payload_bytes: A larger message is kept in raw and quarantined.
         stream_retention_hours: How long the embedded stream keeps what raw already holds.
+        consume_linger_ms: How long a consumer lets records gather for a batch, in milliseconds.
+        consume_max_batch: Most records of a consumer's batch.
+        table_retention_hours: How long a version of a table can be read after another has replaced it; at least 24.
+            Versions that the platform itself reads again are kept however old they are.
         redis_maxmemory: Memory limit of the embedded Redis, as Redis writes it. Past it writes fail; none is evicted.
         stream_system: The system of the streams whose declaration names none, and of the platform's own (predictions,
             outcomes): `redis` or `kafka`.
@@ -65,6 +70,9 @@ class Settings:
     api_keys: str = field(default="", metadata={"secret": True})
     max_payload_bytes: int = 1_048_576
     stream_retention_hours: int = 168
+    consume_linger_ms: int = 200
+    consume_max_batch: int = 100_000
+    table_retention_hours: int = 720
     redis_maxmemory: str = "2gb"
     stream_system: str = field(default="redis", metadata={"choices": STREAM_SYSTEMS})
     kafka_servers: str = ""
@@ -106,6 +114,20 @@ class Settings:
     def landing(self) -> Path:
         """Folder with one sub-folder a file source, where new files are put."""
         return self.home / "landing"
+
+    @property
+    def table_retention(self) -> timedelta:
+        """How long a version of a table can be read after another has replaced it.
+
+        Raises:
+            InvalidInputError: It is less than a day, and files could go that somebody is just writing or reading.
+        """
+        if self.table_retention_hours < LEAST_RETENTION_HOURS:
+            raise InvalidInputError(
+                f"{PREFIX}TABLE_RETENTION_HOURS={self.table_retention_hours} is too short: files could go that "
+                f"somebody is just writing or reading; give at least {LEAST_RETENTION_HOURS}"
+            )
+        return timedelta(hours=self.table_retention_hours)
 
     def to_environment(self) -> dict[str, str]:
         """The variables that make a child process read these very settings."""

@@ -72,6 +72,7 @@ def audit_asset(
             provenance=provenance(context),
             where=f"day >= '{first}' AND day <= '{last}'",
             partition_by=("day",),
+            stats_columns=(),
         )
         return dg.MaterializeResult(
             metadata={

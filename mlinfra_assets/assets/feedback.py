@@ -103,7 +103,7 @@ def performance_asset(model: ModelSpec) -> dg.AssetsDefinition:
         logged, came_true = (opened.table(name).read(version=version) for name, version in inputs.items())
         result = performance(model.name, logged, came_true)
         table = opened.table(names.table(*key.path))
-        table.replace(result.frame, provenance=replace(provenance(context), inputs=inputs))
+        table.replace(result.frame, provenance=replace(provenance(context), inputs=inputs), stats_columns=())
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(table, result.frame.height),

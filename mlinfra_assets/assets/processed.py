@@ -17,7 +17,7 @@ from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA
 from mlinfra_assets.contracts.report import BatchReport
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.ingest.processed import Validated, validate_source
-from mlinfra_assets.lake.table import LakeTable
+from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.settings import Settings
 from resources.lake import LakeResource
 
@@ -92,28 +92,36 @@ def processed_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
     def validated(
         context: dg.AssetExecutionContext, config: ProcessedConfig, lake: LakeResource
     ) -> Iterator[dg.MaterializeResult]:
+        tables = lake.open()
         result = validate_source(
-            lake.open(),
+            tables,
             source,
             provenance(context),
             max_payload_bytes=settings.max_payload_bytes,
             accept_batch=config.accept_batch,
         )
-        tables = lake.open()
-        yield _materialized(tables.table(names.table(*names.quarantine(source.name))), quarantine, source, result)
-        yield _materialized(
-            tables.table(names.table(*names.processed(source.name))), processed, source, result, _check(result)
-        )
+        yield from validated_results(tables, source, result)
 
     return validated
 
 
+def validated_results(lake: Lake, source: Source, result: Validated) -> Iterator[dg.MaterializeResult]:
+    """What Dagster is told of a validation, by a run or by a consumer: quarantine, then processed with its check."""
+    yield _materialized(lake, names.quarantine(source.name), source, result, result.quarantined)
+    yield _materialized(lake, names.processed(source.name), source, result, result.valid, _check(result))
+
+
 def _materialized(
-    table: LakeTable, key: dg.AssetKey, source: Source, result: Validated, check: dg.AssetCheckResult | None = None
+    lake: Lake,
+    key: tuple[str, str],
+    source: Source,
+    result: Validated,
+    added: int,
+    check: dg.AssetCheckResult | None = None,
 ) -> dg.MaterializeResult:
-    added = result.quarantined if key.path[-1].endswith("_quarantine") else result.valid
+    table = lake.table(names.table(*key))
     return dg.MaterializeResult(
-        asset_key=key,
+        asset_key=dg.AssetKey(key),
         metadata={
             **table_metadata(table, added),
             "positions": positions_metadata({source.name: result.positions}),

@@ -15,6 +15,7 @@ from mlinfra_assets.assets.context import (
 from mlinfra_assets.connectors.fetch import fetch
 from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
 from mlinfra_assets.ingest.raw import RAW_SCHEMA, Landed, land_files, land_stream, trim_stream
+from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.settings import Settings
 from resources.clock import ClockResource
 from resources.lake import LakeResource
@@ -97,7 +98,7 @@ def _from_stream(source: Source, settings: Settings, spec: dg.AssetSpec) -> dg.A
         landed = land_stream(tables, log, source, provenance(context), now)
         trimmed = trim_stream(tables, log, source, now - retention)
         context.log.info("%s records that raw holds were removed from the stream", trimmed)
-        return _result(lake, source, landed)
+        return landed_result(tables, source, landed)
 
     return raw
 
@@ -114,15 +115,18 @@ def _from_files(source: Source, settings: Settings, spec: dg.AssetSpec) -> dg.As
         if config.fetch and ingest.url is not None:
             fetched = fetch(ingest.url, folder, max_bytes=ingest.max_bytes)
             context.log.info("fetched %s", fetched or "nothing new")
-        landed = land_files(lake.open(), str(folder), source, provenance(context), clock.now())
-        return _result(lake, source, landed)
+        tables = lake.open()
+        landed = land_files(tables, str(folder), source, provenance(context), clock.now())
+        return landed_result(tables, source, landed)
 
     return raw
 
 
-def _result(lake: LakeResource, source: Source, landed: Landed) -> dg.MaterializeResult:
-    table = lake.open().table(names.table(*names.raw(source.name)))
+def landed_result(lake: Lake, source: Source, landed: Landed) -> dg.MaterializeResult:
+    """What Dagster is told of a landing, by a run or by a consumer."""
+    table = lake.table(names.table(*names.raw(source.name)))
     return dg.MaterializeResult(
+        asset_key=dg.AssetKey(names.raw(source.name)),
         metadata={
             **table_metadata(table, landed.records),
             "payload_bytes_added": landed.payload_bytes,

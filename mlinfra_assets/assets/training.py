@@ -63,7 +63,7 @@ def training_asset(
         built = build_training_set(model, views, reader, clock.now(), models=ProductionScores(opened), also=also)
         table = opened.table(names.table(*key.path))
         stamped = replace(provenance(context, reader.inputs), positions=reader.positions)
-        table.replace(built.frame, provenance=stamped, schema_change=True)
+        table.replace(built.frame, provenance=stamped, stats_columns=(), schema_change=True)
         return dg.MaterializeResult(
             metadata={
                 **table_metadata(table, built.frame.height),

@@ -8,6 +8,7 @@ from typing import Literal
 
 import duckdb
 
+from mlinfra_assets import names
 from mlinfra_assets.curated.build import Built
 from mlinfra_assets.curated.checksum import ENGINE, checksum
 from mlinfra_assets.curated.errors import BuildFailedError
@@ -20,6 +21,8 @@ from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.positions import Positions
 
 BATCH_ROWS = 100_000
+STATS = (names.EVENT_TIME, names.KNOWN_AT, names.PARTITION, names.OFFSET)
+"""Columns whose minimum and maximum the log keeps: no others, since the log never forgets personal data."""
 CHECKSUM, CODE, DUCKDB = "checksum", "model_code", "duckdb"
 
 
@@ -96,7 +99,9 @@ def _publish(
     status = _standing(table, stamped)
     if status == "published":
         rows = connection.sql(f"select * from {model.relation}")  # noqa: S608 - a relation of our own manifest
-        table.replace(rows.to_arrow_reader(BATCH_ROWS), provenance=stamped, schema_change=True)
+        reader = rows.to_arrow_reader(BATCH_ROWS)
+        stats = [column for column in STATS if column in reader.schema.names]
+        table.replace(reader, provenance=stamped, stats_columns=stats, schema_change=True)
         reach("curated.after_commit")
     current = table.provenance() or stamped
     return Published(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef  # the only way to differ from dagster.yaml in one process
 
 from mlinfra_assets.errors import MlinfraError
 
@@ -59,16 +57,6 @@ class Graph:
                 raise KeyboardInterrupt
             raise GraphRunError(_why(result))
         return result
-
-
-def recording(dagster_home: Path) -> dg.DagsterInstance:
-    """Dagster's storage of a home, for runs in this process: what their steps print goes where this process prints.
-
-    Dagster's own way starts processes that follow each step's output; a person's Ctrl-C would reach them, too, and
-    they would fill the screen with tracebacks.
-    """
-    output = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(dagster_home), overrides={"compute_logs": output}))
 
 
 def _interrupted(result: dg.ExecuteInProcessResult) -> bool:

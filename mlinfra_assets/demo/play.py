@@ -17,10 +17,11 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.contracts.declaration import load_sources
+from mlinfra_assets.dagster_home import recording
 from mlinfra_assets.datasets import SOURCES
 from mlinfra_assets.definitions import build_definitions
 from mlinfra_assets.demo.caller import Caller
-from mlinfra_assets.demo.graph import Graph, recording
+from mlinfra_assets.demo.graph import Graph
 from mlinfra_assets.demo.progress import Progress
 from mlinfra_assets.demo.result import DemoResult
 from mlinfra_assets.demo.shop import ShopData

@@ -74,7 +74,7 @@ def publish_outcomes(
     reach("outcomes.after_stream")
     stamped = replace(provenance, inputs={**provenance.inputs, predictions.name: version})
     if due or not table.exists():
-        table.append(_frame(due, now), provenance=stamped)
+        table.append(_frame(due, now), provenance=stamped, stats_columns=["predicted_at", "observed_at", "sent_at"])
     return len(due)
 
 

@@ -6,7 +6,7 @@ commit holds, so a run that is killed, repeated or raced by another resumes from
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -79,7 +79,17 @@ def offsets(table: LakeTable, source: str, partitions: Sequence[int]) -> dict[in
     return {p: offset for p, offset in found.items() if offset is not None}
 
 
-def land_stream(lake: Lake, log: StreamLog, source: Source, provenance: Provenance, now: datetime) -> Landed:
+def land_stream(
+    lake: Lake,
+    log: StreamLog,
+    source: Source,
+    provenance: Provenance,
+    now: datetime,
+    *,
+    partitions: Collection[int] | None = None,
+    max_records: int = BATCH_RECORDS,
+    max_commits: int | None = None,
+) -> Landed:
     """Bring a stream's records up to its present end into raw, a bounded batch a commit.
 
     Args:
@@ -88,6 +98,9 @@ def land_stream(lake: Lake, log: StreamLog, source: Source, provenance: Provenan
         source: What comes in; its ingest is a `StreamIngest`.
         provenance: Run and code version that the commits name.
         now: Landing time of the records, UTC.
+        partitions: The partitions to read; None: all.
+        max_records: Most records of a commit.
+        max_commits: So many commits, then it is left for the next time; None: up to the end.
     """
     assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
     topic = source.ingest.topic
@@ -97,9 +110,10 @@ def land_stream(lake: Lake, log: StreamLog, source: Source, provenance: Provenan
     _ensure(table, source, provenance)
     done = offsets(table, source.name, sorted(end) or [0])
     refuse_reset(source.name, topic, done, end)
+    end = {p: last for p, last in end.items() if partitions is None or p in partitions}
     while any(done.get(p, -1) < last for p, last in end.items()):
         progressed = False
-        for delivered in log.read(topic, after=done, upto=end, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES):
+        for delivered in log.read(topic, after=done, upto=end, max_records=max_records, max_bytes=BATCH_BYTES):
             reach("raw.after_read")
             batch = _unseen(delivered, done)
             if not batch:
@@ -115,6 +129,8 @@ def land_stream(lake: Lake, log: StreamLog, source: Source, provenance: Provenan
             landed.records += frame.height
             landed.payload_bytes += int(frame["payload"].bin.size().sum())
             landed.commits += 1
+            if landed.commits == max_commits:
+                return _finish(landed, table, done)
         reread = offsets(table, source.name, sorted(end))
         if reread == done and not progressed:
             break  # the rest of the offsets up to the end hold no records

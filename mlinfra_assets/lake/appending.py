@@ -15,7 +15,14 @@ from deltalake import DeltaTable, write_deltalake
 
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.lake import schema as schemas
-from mlinfra_assets.lake.committing import STATS, WRITER, check_partitions, commit_properties, create, until_committed
+from mlinfra_assets.lake.committing import (
+    WRITER,
+    check_partitions,
+    commit_properties,
+    create,
+    keep_stats,
+    until_committed,
+)
 from mlinfra_assets.lake.errors import ProgressConflictError
 from mlinfra_assets.lake.opened import OpenedTable
 from mlinfra_assets.lake.provenance import Provenance
@@ -68,7 +75,7 @@ def append(opened: OpenedTable, job: Append) -> int:
         if empty:
             return before
         # Before the progress is checked: this commit brings the handle up to date with what others wrote.
-        _keep_stats(handle, job.stats_columns)
+        keep_stats(handle, job.stats_columns)
         _check_progress(opened, handle, job.advance)
         write_deltalake(
             handle,
@@ -95,8 +102,3 @@ def _check_advance(advance: Mapping[str, tuple[int | None, int]]) -> None:
     for app, (before, after) in advance.items():
         if before is not None and after < before:
             raise InvalidInputError(f"progress of {app} cannot go back from {before} to {after}")
-
-
-def _keep_stats(handle: DeltaTable, columns: Sequence[str] | None) -> None:
-    if columns is not None and handle.metadata().configuration.get(STATS) != ",".join(columns):
-        handle.alter.set_table_properties({STATS: ",".join(columns)})

@@ -96,3 +96,9 @@ def commit_properties(
         metadata[epochs.EPOCH] = str(epoch)
     stated = [Transaction(epochs.application(app, epoch), after) for app, (_, after) in sorted(advance.items())]
     return CommitProperties(custom_metadata=metadata or None, app_transactions=stated or None)
+
+
+def keep_stats(handle: DeltaTable, columns: Sequence[str] | None) -> None:
+    """See that the log keeps the minimum and maximum of these columns alone; None leaves that as it is."""
+    if columns is not None and handle.metadata().configuration.get(STATS) != ",".join(columns):
+        handle.alter.set_table_properties({STATS: ",".join(columns)})

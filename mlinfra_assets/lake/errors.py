@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 from deltalake.exceptions import CommitFailedError, DeltaError
 
@@ -42,6 +43,19 @@ class ProgressConflictError(MlinfraError):
 
 class MissingTableError(UnavailableError):
     """A table, or a version of it, that is not there."""
+
+
+class RemovedVersionError(UnavailableError):
+    """An old version of a table whose files maintenance has removed."""
+
+    def __init__(self, table: str, version: int, oldest: int, at: datetime | None, kept: Collection[int]) -> None:
+        also = f", and {', '.join(str(v) for v in sorted(kept))}" if kept else ""
+        when = "" if at is None else f" on {at:%Y-%m-%d}"
+        super().__init__(
+            f"version {version} of table {table} cannot be read any more: maintenance{when} removed files that only "
+            f"versions before {oldest} needed. Versions {oldest} and later can be read{also}. A table that only grows "
+            "holds the same rows in its newest version; to keep versions longer, raise MLINFRA_TABLE_RETENTION_HOURS"
+        )
 
 
 class WriteConflictError(UnavailableError):

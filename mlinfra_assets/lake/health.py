@@ -64,7 +64,7 @@ def verify(table: str, folder: Path, known: int | None, version: int, after: int
     Raises:
         LakeCorruptError: Names the damaged files and how to repair.
     """
-    for number in range(max(after + 1, _last_checkpoint(folder) + 1), version + 1):
+    for number in range(max(after + 1, last_checkpoint(folder) + 1), version + 1):
         path = log_file(folder, number)
         if path.exists() and path.stat().st_size == 0:
             raise _damaged(table, path, number, known)
@@ -134,7 +134,8 @@ def _is_parquet(path: Path) -> bool:
     return len(data) > 12 and data[:4] == b"PAR1" and data[-4:] == b"PAR1"
 
 
-def _last_checkpoint(folder: Path) -> int:
+def last_checkpoint(folder: Path) -> int:
+    """Version of the newest checkpoint; -1 if there is none."""
     try:
         return int(json.loads((folder / "_delta_log" / "_last_checkpoint").read_text())["version"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):

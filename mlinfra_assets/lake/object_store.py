@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from mlinfra_assets.errors import UnavailableError
@@ -19,25 +21,23 @@ def options_from(environment: Mapping[str, str]) -> dict[str, str]:
     return options
 
 
+def files_below(root: str, options: Mapping[str, str]) -> set[str]:
+    """Paths of all objects below `root` (an `s3://` address)."""
+    address = urlsplit(root)
+    start = f"{address.path.strip('/')}/"
+    with _listing(root):
+        pages = _client(options).get_paginator("list_objects_v2").paginate(Bucket=address.netloc, Prefix=start)
+        return {found["Key"].removeprefix(start) for page in pages for found in page.get("Contents", [])}
+
+
 def folders_with(root: str, marker: str, options: Mapping[str, str]) -> Iterator[str]:
     """Paths below `root` (an `s3://` address) of the folders that hold a folder named `marker`."""
-    import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
-
     address = urlsplit(root)
-    client = boto3.client(
-        "s3",
-        endpoint_url=options.get("AWS_ENDPOINT_URL"),
-        region_name=options.get("AWS_REGION") or options.get("AWS_DEFAULT_REGION"),
-        aws_access_key_id=options.get("AWS_ACCESS_KEY_ID"),
-        aws_secret_access_key=options.get("AWS_SECRET_ACCESS_KEY"),
-        aws_session_token=options.get("AWS_SESSION_TOKEN"),
-    )
     base = address.path.strip("/")
     start = f"{base}/" if base else ""
-    pages = client.get_paginator("list_objects_v2")
+    pages = _client(options).get_paginator("list_objects_v2")
     pending = [start]
-    try:
+    with _listing(root):
         while pending:
             prefix = pending.pop()
             found = [
@@ -49,6 +49,28 @@ def folders_with(root: str, marker: str, options: Mapping[str, str]) -> Iterator
                 yield prefix[len(start) :].rstrip("/")
             else:
                 pending += found
+
+
+def _client(options: Mapping[str, str]) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+    import boto3
+
+    return boto3.client(
+        "s3",
+        endpoint_url=options.get("AWS_ENDPOINT_URL"),
+        region_name=options.get("AWS_REGION") or options.get("AWS_DEFAULT_REGION"),
+        aws_access_key_id=options.get("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=options.get("AWS_SECRET_ACCESS_KEY"),
+        aws_session_token=options.get("AWS_SESSION_TOKEN"),
+    )
+
+
+@contextmanager
+def _listing(root: str) -> Iterator[None]:
+    """Turn the store's errors into one that says what to do."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
     except (BotoCoreError, ClientError) as error:
         raise UnavailableError(
             f"the lake at {root} cannot be listed: check the address and the AWS_* variables ({error})"

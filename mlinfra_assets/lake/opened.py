@@ -10,8 +10,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from mlinfra_assets.lake import epochs, health
-from mlinfra_assets.lake.errors import ForeignFormatError, MissingTableError, explained
+from mlinfra_assets.lake import epochs, health, readable
+from mlinfra_assets.lake.errors import ForeignFormatError, MissingTableError, RemovedVersionError, explained
+from mlinfra_assets.lake.readable import Readable
 
 
 class OpenedTable:
@@ -32,6 +33,7 @@ class OpenedTable:
         self._handle: DeltaTable | None = None
         self._verified = -1
         self._epoch: tuple[int, int] | None = None  # the newest restore, and the version up to which that is known
+        self._readable: tuple[Readable, int] | None = None  # and the version up to which that is known
 
     def exists(self) -> bool:
         """Whether there is such a table."""
@@ -100,11 +102,34 @@ class OpenedTable:
             return found
         return self.progress(self._open(epochs.restored(newest, epochs.entry(newest, epoch))), app)
 
+    def readable(self) -> Readable:
+        """Which versions can be read."""
+        handle = self.latest()
+        known, after = self._readable or (Readable(), -1)
+        found = readable.newest(handle, after, known) if handle.version() > after else known
+        self._readable = (found, handle.version())
+        return found
+
+    def refuse_removed(self, handle: DeltaTable) -> None:
+        """Refuse a version whose files maintenance has removed.
+
+        Raises:
+            RemovedVersionError: It is one.
+        """
+        version = handle.version()
+        if version < self.latest().version() and not (found := self.readable()).holds(version):
+            raise RemovedVersionError(self.name, version, found.oldest, found.cleaned_at, found.kept)
+
+    def last_checkpoint(self) -> int | None:
+        """Version of the newest checkpoint, -1 if there is none; None if that is not known without a listing."""
+        return None if self.folder is None else health.last_checkpoint(self.folder)
+
     def drop(self) -> None:
         """Forget the handle: the next use opens anew."""
         self._handle = None
         self._verified = -1
         self._epoch = None
+        self._readable = None
 
     def confirm(self, before: int, after: int) -> None:
         """Force the commits in (`before`, `after`] to the disk."""

@@ -20,6 +20,7 @@ from mlinfra_assets.lake.committing import (
     check_partitions,
     commit_properties,
     create,
+    keep_stats,
     until_committed,
 )
 from mlinfra_assets.lake.opened import OpenedTable
@@ -37,6 +38,7 @@ class Replace:
         partition_by: Partition columns of a table that does not exist yet, or whose schema changes.
         schema_change: Whether the table takes over the data's columns.
         merge: Whether columns may come and go (new ones are added, absent ones are null).
+        stats_columns: Columns whose minimum and maximum the log keeps; None leaves that as it is.
     """
 
     data: pa.Table | pa.RecordBatchReader
@@ -45,6 +47,7 @@ class Replace:
     partition_by: Sequence[str]
     schema_change: bool
     merge: bool = False
+    stats_columns: Sequence[str] | None = None
 
 
 def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
@@ -60,7 +63,7 @@ def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
     if job.where is not None and job.schema_change:
         raise InvalidInputError(f"table {opened.name}: a part of the rows cannot change the columns of all")
     if not opened.exists():
-        create(opened, data_schema, job.partition_by, None, None)
+        create(opened, data_schema, job.partition_by, job.stats_columns, None)
     _refuse_inexact(opened.name, data_schema, job.where)
     stream = isinstance(job.data, pa.RecordBatchReader)
     counted = _Counted()
@@ -75,6 +78,7 @@ def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
             added = schemas.matching(opened.name, data_schema, existing, merge=job.merge)
         else:
             existing = data_schema
+        keep_stats(handle, job.stats_columns)
         with _rows_outside(opened.name, job.where):
             write_deltalake(
                 handle,

@@ -79,7 +79,9 @@ class SnapshotWriter:
                 f"table {self._table.name} holds features of another type: {text}; nothing was written: materialize "
                 f"all its days, {held[0]} to {held[-1]}, in one run, which replaces them"
             )
-        self._table.replace(empty, provenance=self._stamped(None), partition_by=(DAY,), schema_change=True)
+        self._table.replace(
+            empty, provenance=self._stamped(None), partition_by=(DAY,), stats_columns=(), schema_change=True
+        )
 
     def write(self, inputs: Sequence[DayInputs], frame: pl.DataFrame) -> None:
         """Put the snapshots of some days in place of those that are there, in one commit.
@@ -97,6 +99,7 @@ class SnapshotWriter:
             provenance=self._stamped(days[-1]),
             where=_where(days),
             partition_by=(DAY,),
+            stats_columns=(),
             schema_mode="merge",
         )
         reach("features.between_commits")

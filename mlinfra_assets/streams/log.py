@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from mlinfra_assets.streams.follower import Follower
 from mlinfra_assets.streams.record import NewRecord, StreamRecord
 
 
@@ -50,4 +51,17 @@ class StreamLog(Protocol):
 
     def trim(self, topic: str, upto: Mapping[int, int]) -> int:
         """Remove the records up to and including `upto`; returns how many."""
+        ...
+
+    def follow(self, topic: str, group: str) -> Follower:
+        """An eye on a topic for a consumer that stays.
+
+        Args:
+            topic: Which.
+            group: Name that the consumers share who divide the topic's partitions among them.
+        """
+        ...
+
+    def behind(self, topic: str, after: Mapping[int, int], most: int) -> int:
+        """How many records lie past `after`, counted up to about `most`."""
         ...

@@ -16,6 +16,7 @@ from mlinfra_assets.streams import entry, scripts
 from mlinfra_assets.streams.entry_id import from_offset, to_offset
 from mlinfra_assets.streams.errors import RetentionGapError, StreamResetError
 from mlinfra_assets.streams.record import NewRecord, StreamRecord
+from mlinfra_assets.streams.redis_follower import RedisFollower
 
 PREFIX = "mlinfra:stream:"
 PARTITION = 0
@@ -40,6 +41,7 @@ class RedisLog:
         self._append = client.register_script(scripts.APPEND)
         self._look = client.register_script(scripts.PORTION)
         self._trim = client.register_script(scripts.TRIM)
+        self._behind = client.register_script(scripts.BEHIND)
 
     def append(self, topic: str, records: Sequence[NewRecord], at: datetime | None = None) -> list[tuple[int, int]]:
         """Append records; returns the (partition, offset) of each. See `StreamLog.append`.
@@ -115,6 +117,20 @@ class RedisLog:
         keys = [PREFIX + topic, f"{PREFIX}{topic}:trimmed"]
         with reachable(self._client):
             return int(self._trim(keys=keys, args=[from_offset(last), from_offset(last + 1)]))
+
+    def follow(self, topic: str, group: str) -> RedisFollower:  # noqa: ARG002 - a stream is one partition
+        """An eye on a topic, on the log's own connections. See `StreamLog.follow`."""
+        return RedisFollower(self._client, PREFIX + topic, PARTITION)
+
+    def behind(self, topic: str, after: Mapping[int, int], most: int) -> int:
+        """Entries past `after`, at most `most`.
+
+        Raises:
+            UnavailableError: Redis is gone.
+        """
+        start = after.get(PARTITION)
+        with reachable(self._client):
+            return int(self._behind(keys=[PREFIX + topic], args=[b"-" if start is None else from_offset(start), most]))
 
     def _entries(self, topic: str, position: int, last: int) -> Iterator[StreamRecord]:
         """Records one by one, fetched in portions whose size follows that of the records seen."""

@@ -63,3 +63,19 @@ redis.call('SET', KEYS[2], gone[1][1])
 return count
 """
 """Removes the oldest records and remembers the last one removed."""
+
+BEHIND = """
+-- KEYS: stream. ARGV: last id held ('-': none), most to count. A portion at a time, so that little is held at once.
+local from = ARGV[1]
+local most = tonumber(ARGV[2])
+local count = 0
+if from ~= '-' then from = '(' .. from end
+while count < most do
+  local found = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', math.min(1000, most - count))
+  if #found == 0 then return count end
+  count = count + #found
+  from = '(' .. found[#found][1]
+end
+return count
+"""
+"""Counts the entries past an id."""

@@ -5,8 +5,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlinfra_assets.dagster_home import prepare
-from mlinfra_assets.demo.graph import Graph, GraphRunError, recording
+from mlinfra_assets.dagster_home import prepare, recording
+from mlinfra_assets.demo.graph import Graph, GraphRunError
 
 
 @dg.asset

@@ -1,0 +1,188 @@
+"""A source followed by a process that stays: the same landing and validation as a run's, a small batch at a time.
+
+Progress is what the tables hold, as everywhere. So a consumer may be killed, started twice, or race with a run that a
+sensor asked for: whoever commits first is first, and the other goes on from there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+
+from mlinfra_assets import names
+from mlinfra_assets.clock import Clock
+from mlinfra_assets.contracts.source import Source, StreamIngest
+from mlinfra_assets.ingest.processed import Validated, validate_source
+from mlinfra_assets.ingest.raw import Landed, land_stream, offsets, refuse_reset, trim_stream
+from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.lake.provenance import Provenance
+from mlinfra_assets.lake.table import ProgressConflictError
+from mlinfra_assets.streams.follower import Follower
+from mlinfra_assets.streams.log import StreamLog
+
+LOOK = 1.0
+"""Seconds that one wait for records lasts; between two of them a consumer sees that it was asked to stop."""
+IDLE = 30.0
+"""Seconds after which a consumer without new records looks for releases, and for rows that others landed."""
+TRIM = 3600.0
+"""Seconds after which it removes from the stream what raw has held for long."""
+MOST_BEHIND = 100_000
+SMALL_FILES = 64
+"""So many commits of one consumer are merged into one file."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a consumer cuts a stream into batches.
+
+    Attributes:
+        linger: Seconds that it lets records gather after the first.
+        max_batch: Most records of a batch; a full batch is followed by the next without lingering.
+        keep: How long a stream keeps what raw holds.
+    """
+
+    linger: float
+    max_batch: int
+    keep: timedelta
+
+
+@dataclass(frozen=True)
+class Consumed:
+    """One batch.
+
+    Attributes:
+        source: Whose.
+        landed: What came into raw.
+        validated: What came of it.
+        behind: Records that the stream had past it, counted up to `MOST_BEHIND`.
+    """
+
+    source: Source
+    landed: Landed
+    validated: Validated
+    behind: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has changed in any table."""
+        return not (self.landed.commits or self.validated.reports or self.validated.held)
+
+
+class SourceConsumer:
+    """Follows one stream source. Used by one thread.
+
+    Args:
+        lake: Where the tables are.
+        log: The stream, on a connection that nobody else uses.
+        source: Its ingest is a `StreamIngest`.
+        provenance: Consumer and code version that the commits name.
+        clock: Tells the landing time.
+        pace: How batches are cut.
+        max_payload_bytes: A larger message is quarantined unread.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        log: StreamLog,
+        source: Source,
+        provenance: Provenance,
+        clock: Clock,
+        pace: Pace,
+        max_payload_bytes: int,
+    ) -> None:
+        assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
+        self._lake = lake
+        self._log = log
+        self._source = source
+        self._topic = source.ingest.topic
+        self._provenance = provenance
+        self._clock = clock
+        self._pace = pace
+        self._max_payload_bytes = max_payload_bytes
+        self._raw = lake.table(names.table(*names.raw(source.name)))
+        self._commits = 0
+
+    def catch_up(self, stop: threading.Event) -> Iterator[Consumed]:
+        """The batches up to the stream's end as it is when there is nothing more to read, or to the stop."""
+        while not stop.is_set():
+            batch = self._batch(None)
+            yield batch
+            if batch.validated.held or not batch.landed.commits:
+                return
+
+    def follow(self, stop: threading.Event, group: str) -> Iterator[Consumed]:
+        """The batches as they come, also empty ones, until the stop, which lets a batch be finished, or a held one.
+
+        Args:
+            stop: Set from another thread.
+            group: Name that the consumers share who divide a topic's partitions among them.
+
+        Raises:
+            UnavailableError: The stream or the lake is gone; following again goes on from what the tables hold.
+            RetentionGapError, StreamResetError: Going on would lose records.
+        """
+        with closing(self._log.follow(self._topic, group)) as follower:
+            yield from self._followed(stop, follower)
+
+    def _followed(self, stop: threading.Event, follower: Follower) -> Iterator[Consumed]:
+        begun = time.monotonic()
+        looked, trimmed, full = begun - IDLE, begun, False
+        while not stop.is_set():
+            held = self._held()
+            if not follower.wait(held, LOOK):
+                refuse_reset(self._source.name, self._topic, held, self._log.end(self._topic))
+                if time.monotonic() - looked < IDLE:
+                    continue
+            elif not full:
+                stop.wait(self._pace.linger)
+            batch = self._batch(follower.partitions())
+            looked, full = time.monotonic(), batch.landed.records >= self._pace.max_batch
+            follower.held(batch.landed.positions.offsets)
+            yield batch
+            if batch.validated.held:
+                return
+            if time.monotonic() - trimmed >= TRIM:
+                trim_stream(self._lake, self._log, self._source, self._clock.now() - self._pace.keep)
+                trimmed = time.monotonic()
+
+    def _batch(self, partitions: frozenset[int] | None) -> Consumed:
+        """Land one batch, and bring it, and whatever else raw holds, through the contract."""
+        landed = land_stream(
+            self._lake,
+            self._log,
+            self._source,
+            self._provenance,
+            self._clock.now(),
+            partitions=partitions,
+            max_records=self._pace.max_batch,
+            max_commits=1,
+        )
+        validated = self._settled()
+        self._commits += landed.commits
+        if self._commits >= SMALL_FILES:
+            self._compact()
+        behind = self._log.behind(self._topic, landed.positions.offsets, MOST_BEHIND) if landed.commits else 0
+        return Consumed(self._source, landed, validated, behind)
+
+    def _settled(self) -> Validated:
+        """Validate; where another writer was faster, again from what the tables hold now."""
+        while True:
+            try:
+                return validate_source(
+                    self._lake, self._source, self._provenance, max_payload_bytes=self._max_payload_bytes
+                )
+            except ProgressConflictError:
+                continue
+
+    def _compact(self) -> None:
+        for key in names.ingested(self._source.name):
+            self._lake.table(names.table(*key)).maintain(SMALL_FILES, self._provenance.run_id)
+        self._commits = 0
+
+    def _held(self) -> Mapping[int, int]:
+        return offsets(self._raw, self._source.name, sorted(self._log.end(self._topic)) or [0])

@@ -1,0 +1,150 @@
+"""Several sources followed at once, a thread each: an error of one stops that one, and the others go on."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from mlinfra_assets.contracts.report import BatchReport
+from mlinfra_assets.errors import MlinfraError, UnavailableError
+from mlinfra_assets.ingest.consumer import Consumed, SourceConsumer
+from mlinfra_assets.lake.errors import LakeCorruptError
+from mlinfra_assets.streams.errors import RetentionGapError, StreamResetError
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+"""Seconds before trying again what is not available, doubled each time."""
+HOPELESS = (LakeCorruptError, RetentionGapError, StreamResetError)
+"""Errors that waiting does not cure."""
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A source waits for something that is not available; told once.
+
+    Attributes:
+        source: Which.
+        why: What is not available.
+    """
+
+    source: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """What a source waited for is there again.
+
+    Attributes:
+        source: Which.
+    """
+
+    source: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A source is followed no more.
+
+    Attributes:
+        source: Which.
+        why: What is wrong and what to do; None: it was asked to stop, or has caught up.
+        held: The report of the batch that is held, if that is the reason.
+        error: What happened, if it is nobody's message.
+    """
+
+    source: str
+    why: str | None
+    held: BatchReport | None = None
+    error: BaseException | None = None
+
+
+Told = Consumed | Interrupted | Resumed | Ended
+OpenConsumer = Callable[[], SourceConsumer]
+"""Connects to the stream, and gives its consumer."""
+
+
+class Consumers:
+    """Follows sources until asked to stop.
+
+    Args:
+        open_consumer: By source: connects and gives its consumer.
+        group: Name that the consumers share who divide a topic's partitions among them.
+        until_caught_up: End with the streams' ends, and with what is not available.
+    """
+
+    def __init__(self, open_consumer: Mapping[str, OpenConsumer], group: str, *, until_caught_up: bool) -> None:
+        self._open = dict(open_consumer)
+        self._group = group
+        self._until_caught_up = until_caught_up
+        self._stop = threading.Event()
+        self._told: queue.SimpleQueue[Told] = queue.SimpleQueue()
+
+    def stop(self) -> None:
+        """Ask for the end, from any thread or a signal's handler: batches that are begun are finished."""
+        self._stop.set()
+
+    def run(self, tick: float) -> Iterator[Told | None]:
+        """What happens, as it happens, until no source is followed any more; None at least every `tick` seconds."""
+        threads = [threading.Thread(target=self._run, args=(name,), name=f"consume-{name}") for name in self._open]
+        for thread in threads:
+            thread.start()
+        following = set(self._open)
+        try:
+            while following:
+                try:
+                    told = self._told.get(timeout=tick)
+                except queue.Empty:
+                    yield None
+                    continue
+                if isinstance(told, Ended):
+                    following.discard(told.source)
+                yield told
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+
+    def _run(self, name: str) -> None:
+        try:
+            held = self._until_stopped(name)
+        except MlinfraError as error:
+            self._told.put(Ended(name, str(error)))
+        except BaseException as error:  # noqa: BLE001 - the thread's outermost place: whatever it is, it is told
+            self._told.put(Ended(name, f"unexpected {type(error).__name__}: {error}", error=error))
+        else:
+            self._told.put(Ended(name, None if held is None else "a batch is held", held))
+
+    def _until_stopped(self, name: str) -> BatchReport | None:
+        """Follow a source over failures that pass; the report of a batch that is held."""
+        wait = FIRST_WAIT
+        waiting = False
+        while not self._stop.is_set():
+            try:
+                for batch in self._batches(self._open[name]()):
+                    if waiting:
+                        self._told.put(Resumed(name))
+                    wait, waiting = FIRST_WAIT, False
+                    if not batch.empty:
+                        self._told.put(batch)
+                    if batch.validated.held:
+                        return batch.validated.held
+            except HOPELESS:
+                raise
+            except UnavailableError as error:
+                if self._until_caught_up:
+                    raise
+                if not waiting:
+                    self._told.put(Interrupted(name, str(error)))
+                waiting = True
+                self._stop.wait(wait)
+                wait = min(wait * 2, LONGEST_WAIT)
+            else:
+                return None
+        return None
+
+    def _batches(self, consumer: SourceConsumer) -> Iterator[Consumed]:
+        if self._until_caught_up:
+            return consumer.catch_up(self._stop)
+        return consumer.follow(self._stop, self._group)
