@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
+import polars as pl
 
 from mlinfra_assets import names
-from mlinfra_assets.assets.context import OWNER, markdown_table
+from mlinfra_assets.assets.context import OWNER, column_schema, markdown_table
 from mlinfra_assets.maintenance.maintain import TableReport, maintain
 from mlinfra_assets.settings import Settings
 from resources.lake import LakeResource
@@ -22,6 +23,35 @@ ZONES: Mapping[str, str] = {
     names.REGISTRY: "what was registered",
 }
 """Every zone of the lake that has tables, with what they are."""
+REPORT_SCHEMA = pl.Schema(
+    {
+        "table": pl.String(),
+        "files_before": pl.Int64(),
+        "files_after": pl.Int64(),
+        "bytes_before": pl.Int64(),
+        "bytes_after": pl.Int64(),
+        "merged": pl.Int64(),
+        "removed": pl.Int64(),
+        "version": pl.Int64(),
+        "oldest_readable": pl.Int64(),
+        "log_entries": pl.Int64(),
+        "pinned": pl.List(pl.Struct({"version": pl.Int64(), "why": pl.String()})),
+    }
+)
+DESCRIPTIONS = {
+    "table": "The table.",
+    "files_before": "Files of the newest version before.",
+    "files_after": "Files of the newest version afterwards.",
+    "bytes_before": "Their bytes before.",
+    "bytes_after": "Their bytes afterwards.",
+    "merged": "Small files that were merged.",
+    "removed": "Files that were removed: all versions that named them are old, and nobody's.",
+    "version": "The newest version.",
+    "oldest_readable": "This version and all later ones can be read.",
+    "log_entries": "Commits past the newest checkpoint, which are read one by one to open the table.",
+    "pinned": "Older versions that are kept, and for whom.",
+}
+"""What each materialization says of each table, in its metadata under `by_table`."""
 HEADINGS = ("table", "files", "after", "MB", "after", "merged", "removed", "version", "oldest readable", "kept", "log")
 
 
@@ -46,6 +76,7 @@ def maintenance_asset(zone: str, what: str, settings: Settings) -> dg.AssetsDefi
         description=f"Tables under `{zone}/` ({what}): small files merged, logs checkpointed, and the files removed "
         f"that only versions needed which were replaced more than {settings.table_retention_hours} hours ago. "
         "Versions that are read again (by a push, a determinism check, a model's training set) are kept.",
+        metadata=column_schema(REPORT_SCHEMA, DESCRIPTIONS),
     )
     def maintained(
         context: dg.AssetExecutionContext, config: MaintenanceConfig, lake: LakeResource

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -64,7 +64,7 @@ def rows(platform: Platform) -> dict[str, pl.DataFrame]:
     }
 
 
-def told(platform: Platform, name: str) -> tuple[dict[str, object], str | None]:
+def told(platform: Platform, name: str) -> tuple[Mapping[str, object], str | None]:
     """Metadata and data version of the newest materialization of a table."""
     event = platform.instance.get_latest_materialization_event(dg.AssetKey(name.split("/")))
     assert event is not None
