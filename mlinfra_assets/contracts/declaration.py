@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo, available_timezones
 
+from mlinfra_assets.breakers.rules import BreakerRules
 from mlinfra_assets.contracts.contract import (
     COMPATIBILITIES,
     Ambiguous,
@@ -38,7 +39,7 @@ OBJECT = (
     *("dataGranularityDescription", "tags", "properties", "quality"),
 )
 SECTIONS = ("ingest", "time", "dagster")
-OPTIONAL = ("compatibility",)
+OPTIONAL = ("compatibility", "breaker")
 RESERVED = ("_quarantine", "_releases", "_profile")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 VERSION = re.compile(r"\d+\.\d+\.\d+")
@@ -109,7 +110,8 @@ def load_source(path: Path) -> Source:
     )
     _check_names(described["properties"], fields, rules, row_rules)
     ingest = declared_ingest(sections["ingest"], fields)
-    return Source(name, str(path), contract, ingest, declared_needs(sections["dagster"], ingest))
+    breaker = _breaker(sections["breaker"]) if "breaker" in sections else BreakerRules()
+    return Source(name, str(path), contract, ingest, declared_needs(sections["dagster"], ingest), breaker)
 
 
 def _schema(schema: Value) -> Mapping[str, Value]:
@@ -161,6 +163,14 @@ def _time(section: Value, fields: tuple[Field, ...], zone: Value | None) -> _Tim
             "Ambiguous", entry["ambiguous"].choice(("earlier", "later")) if "ambiguous" in entry else "earlier"
         ),
         history_lag_us=None if lag is None else parse_duration(lag),
+    )
+
+
+def _breaker(section: Value) -> BreakerRules:
+    entry = section.entries(("failedBatches", "goodBatches"))
+    return BreakerRules(
+        failed_batches=entry["failedBatches"].whole(1) if "failedBatches" in entry else 1,
+        good_batches=entry["goodBatches"].whole(1) if "goodBatches" in entry else 1,
     )
 
 

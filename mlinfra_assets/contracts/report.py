@@ -64,6 +64,11 @@ class BatchReport:
         """Whether the batch may be published: no rule of severity `error` fails."""
         return all(check.passed or check.severity != "error" for check in self.checks)
 
+    @property
+    def broken_rules(self) -> str:
+        """What each rule of severity `error` that fails says, in one line; empty if none does."""
+        return "; ".join(check.message for check in self.checks if not check.passed and check.severity == "error")
+
 
 @dataclass(frozen=True)
 class Processed:

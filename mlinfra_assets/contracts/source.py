@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mlinfra_assets.breakers.rules import BreakerRules
 from mlinfra_assets.contracts.contract import Contract
 
 MEBIBYTE = 1024 * 1024
@@ -97,6 +98,7 @@ class Source:
         contract: What its records look like.
         ingest: How they come in.
         needs: What the orchestrator needs to know.
+        breaker: When its breaker opens and closes by itself.
     """
 
     name: str
@@ -104,3 +106,4 @@ class Source:
     contract: Contract
     ingest: StreamIngest | FilesIngest
     needs: Needs
+    breaker: BreakerRules = BreakerRules()

@@ -29,6 +29,7 @@ def process(
     releases: pl.DataFrame | None = None,
     latest: pl.DataFrame | None = None,
     profile: pl.DataFrame | None = None,
+    set_aside: Violation | None = None,
     max_payload_bytes: int,
 ) -> Processed:
     """Decode, type and judge raw rows.
@@ -43,6 +44,7 @@ def process(
         latest: Rows of the processed table. If given, and the contract has a primary key, records that say nothing new
             of their key are left out; an empty frame leaves out those that repeat others in `raw`.
         profile: What rows of earlier days were like (`PROFILE_SCHEMA`): what distribution rules compare with.
+        set_aside: Why every record is quarantined, whatever else is wrong with it. None: each is judged by itself.
         max_payload_bytes: A larger message is quarantined unread. Files have limits of their own.
 
     Returns:
@@ -57,13 +59,16 @@ def process(
         records = one_by_one(contract, released, rows)
     broken = records.broken
     warnings = add_verdicts(contract, records.values, broken)
+    if set_aside is not None:
+        for row in range(records.values.height):
+            broken.setdefault(row, []).append(set_aside)
     origin = _origin(rows, records.raw, records.row)
     typed = with_coordinates(contract, records.values, origin, batches=isinstance(source.ingest, FilesIngest))
     valid = _without(typed, broken)
     new = valid
     if contract.primary_key and latest is not None and releases is None:
         new = without_unchanged(contract, valid, latest)
-    quarantined = _quarantined(contract, rows, records)
+    quarantined = _quarantined(contract, rows, records, () if set_aside is None else (set_aside,))
     total = records.values.height + len(records.failed)
     report = BatchReport(
         records=total,
@@ -96,12 +101,14 @@ def _origin(rows: pl.DataFrame, raw: np.ndarray, row: np.ndarray) -> pl.DataFram
     return places.with_columns(pl.Series("row", row, dtype=pl.Int64))
 
 
-def _quarantined(contract: Contract, rows: pl.DataFrame, records: TypedRecords) -> pl.DataFrame:
+def _quarantined(
+    contract: Contract, rows: pl.DataFrame, records: TypedRecords, also: Sequence[Violation]
+) -> pl.DataFrame:
     found: list[tuple[int, int, list[Violation], str | None]] = [
         (int(records.raw[i]), int(records.row[i]), reasons, records.text(i)[:MAX_RECORD])
         for i, reasons in records.broken.items()
     ]
-    found += [(raw, row, [violation], None) for raw, row, violation in records.failed]
+    found += [(raw, row, [violation, *also], None) for raw, row, violation in records.failed]
     found.sort(key=lambda entry: entry[:2])
     origin = _origin(rows, np.array([f[0] for f in found]), np.array([f[1] for f in found]))
     return pl.DataFrame(

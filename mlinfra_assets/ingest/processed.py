@@ -1,7 +1,7 @@
 """From raw to processed: the contract decides which records are valid, and whether a batch passes as a whole.
 
-A batch becomes visible only after its checks: one that breaks the contract's batch rules is not written at all, and
-stays the next batch until the contract or the decision about it changes.
+A batch becomes visible only after its checks: one that breaks the contract's batch rules is not written at all. It is
+held by the source's breaker, which says what becomes of it and of what comes after it.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from datetime import datetime
 
 import polars as pl
 
 from mlinfra_assets import names
+from mlinfra_assets.breakers.breaker import Breaker, Decided
+from mlinfra_assets.breakers.event import Span
 from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA, RELEASES_SCHEMA
 from mlinfra_assets.contracts.report import BatchReport, Processed
 from mlinfra_assets.contracts.source import FilesIngest, Source
 from mlinfra_assets.contracts.validate import process
+from mlinfra_assets.contracts.violation import Violation
 from mlinfra_assets.fault_points import reach
 from mlinfra_assets.ingest.profiles import Profiles
 from mlinfra_assets.ingest.raw import application, offsets
+from mlinfra_assets.ingest.source_breaker import SourceBreaker
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
@@ -29,6 +34,8 @@ from mlinfra_assets.positions import Positions
 BATCH_RECORDS = 250_000
 BATCH_FILES = 1
 ATTEMPTS = 100
+SET_ASIDE = "held batch"
+"""The rule that a record breaks whose whole batch was set aside."""
 STATS = ["_event_time", "_known_at", "_partition", "_offset", "_release"]
 
 
@@ -39,6 +46,7 @@ class Validated:
     Attributes:
         reports: What the contract said of each batch, in order.
         held: The report of the batch that broke the contract's batch rules; nothing of it was written.
+        breaker: The source's breaker afterwards; open: nothing was written past what is held.
         positions: How far the processed table has come.
         version: Delta version of the processed table afterwards.
         quarantine_version: Delta version of the quarantine table afterwards.
@@ -46,6 +54,7 @@ class Validated:
 
     reports: list[BatchReport] = field(default_factory=list)
     held: BatchReport | None = None
+    breaker: Breaker = Breaker("")
     positions: Positions = field(default_factory=Positions)
     version: int = 0
     quarantine_version: int = 0
@@ -79,16 +88,16 @@ class _Tables:
 
 
 def validate_source(
-    lake: Lake, source: Source, provenance: Provenance, *, max_payload_bytes: int, accept_batch: bool = False
+    lake: Lake, source: Source, provenance: Provenance, now: datetime, *, max_payload_bytes: int
 ) -> Validated:
-    """Bring what raw holds past the processed table through the contract.
+    """Bring what raw holds past the processed table through the contract, as far as the source's breaker lets it.
 
     Args:
         lake: Where the tables are.
         source: The source and its contract.
         provenance: Run and code version that the commits name.
+        now: The present, UTC: when a breaker opens or closes.
         max_payload_bytes: A larger message is quarantined unread.
-        accept_batch: Write a batch although it breaks the contract's batch rules: the operator's decision.
     """
     tables = _Tables(
         raw=lake.table(names.table(*names.raw(source.name))),
@@ -98,24 +107,68 @@ def validate_source(
     )
     _ensure(tables, source, provenance)
     profiles = Profiles(lake, source, provenance)
+    breaker = SourceBreaker(lake, source, provenance, now)
     result = Validated()
-    for batch, after in _batches(tables, source):
-        reach("processed.after_read")
-        before = profiles.before(batch)
-        processed = process(
-            source, batch, latest=_latest(tables, source), profile=before, max_payload_bytes=max_payload_bytes
-        )
-        if not processed.report.passed and not accept_batch:
-            result.held = processed.report
-            break
-        _publish(tables, source, provenance, processed, after, profiles.inputs)
-        result.reports.append(processed.report)
-    if result.held is None:
+    while not _frozen_by_hand(breaker) and _advance(
+        tables, source, provenance, breaker, profiles, max_payload_bytes, result
+    ):
+        pass  # a good probe lets the batches before it go first
+    result.breaker = breaker.state()
+    if result.held is None and not result.breaker.is_open:
         _again(partial(_let_in, tables, source, provenance, max_payload_bytes, result))
     result.positions = covered(tables.processed, source.name)
     result.version = tables.processed.version()
     result.quarantine_version = tables.quarantine.version()
     return result
+
+
+def _frozen_by_hand(breaker: SourceBreaker) -> bool:
+    state = breaker.state()
+    return state.is_open and state.by_hand
+
+
+def _advance(
+    tables: _Tables,
+    source: Source,
+    provenance: Provenance,
+    breaker: SourceBreaker,
+    profiles: Profiles,
+    max_payload_bytes: int,
+    result: Validated,
+) -> bool:
+    """Take up the batches in order; returns whether to start again, because earlier ones may be written now."""
+    for span, batch in _batches(tables, source, breaker.cuts()):
+        decided = breaker.decided(span)
+        if decided is None and breaker.waits(span):
+            continue  # what comes after it is the probe
+        reach("processed.after_read")
+        processed = process(
+            source,
+            batch,
+            latest=_latest(tables, source),
+            profile=profiles.before(batch),
+            set_aside=_reason(decided),
+            max_payload_bytes=max_payload_bytes,
+        )
+        if decided is None:
+            verdict = breaker.judge(span, processed.report)
+            if verdict == "stop":
+                result.held = None if processed.report.passed else processed.report
+                return False
+            if verdict == "start_again":
+                return True
+        _publish(tables, source, provenance, processed, {span.partition: span.last}, profiles.inputs)
+        result.reports.append(processed.report)
+        if decided is None:
+            breaker.published(processed.report)
+    return False
+
+
+def _reason(decided: Decided | None) -> Violation | None:
+    """Why all records of a batch go to quarantine; None: they do not."""
+    if decided is None or decided.fate == "publish":
+        return None
+    return Violation(None, SET_ASIDE, None, f"set aside with its batch by {decided.by}: {decided.why}")
 
 
 def covered(table: LakeTable, source: str) -> Positions:
@@ -124,8 +177,8 @@ def covered(table: LakeTable, source: str) -> Positions:
     return Positions() if provenance is None else provenance.positions.get(source, Positions())
 
 
-def _batches(tables: _Tables, source: Source) -> Iterator[tuple[pl.DataFrame, dict[int, int]]]:
-    """Raw rows that are not processed yet, in order, with the offsets that each batch ends at."""
+def _batches(tables: _Tables, source: Source, known: Sequence[Span]) -> Iterator[tuple[Span, pl.DataFrame]]:
+    """Raw rows that are not processed yet, in order, with the positions of each batch; a known batch stays as it was."""
     if not tables.raw.exists():
         return
     size = BATCH_FILES if isinstance(source.ingest, FilesIngest) else BATCH_RECORDS
@@ -135,10 +188,26 @@ def _batches(tables: _Tables, source: Source) -> Iterator[tuple[pl.DataFrame, di
     for partition in partitions:
         where = [("partition", "==", partition), ("offset", ">", done.get(partition, -1))]
         pending = tables.raw.read(columns=["offset"], version=version, where=where)["offset"].sort()
-        for start in range(0, len(pending), size):
-            first, last = pending[start], pending[min(start + size, len(pending)) - 1]
-            window = [("partition", "==", partition), ("offset", ">=", first), ("offset", "<=", last)]
-            yield tables.raw.read(version=version, where=window).sort("offset"), {partition: last}
+        for span in _spans(partition, pending, size, [k for k in known if k.partition == partition]):
+            window = [("partition", "==", partition), ("offset", ">=", span.first), ("offset", "<=", span.last)]
+            yield span, tables.raw.read(version=version, where=window).sort("offset")
+
+
+def _spans(partition: int, pending: pl.Series, size: int, known: Sequence[Span]) -> Iterator[Span]:
+    """Offsets that are pending, in order, cut into batches: each known one by itself, the others by size."""
+    start = 0
+    while start < len(pending):
+        offset = pending[start]
+        within = next((k for k in known if k.first <= offset <= k.last), None)
+        if within is not None:
+            yield within
+            start = int(pending.search_sorted(within.last, side="right"))
+            continue
+        ahead = [k.first for k in known if k.first > offset]
+        limit = int(pending.search_sorted(min(ahead), side="left")) if ahead else len(pending)
+        stop = min(start + size, limit)
+        yield Span(partition, offset, pending[stop - 1])
+        start = stop
 
 
 def _done(tables: _Tables, source: Source, partitions: Sequence[int]) -> dict[int, int]:

@@ -12,6 +12,7 @@ VIEWS = names.table(*names.registry("feature_views"))
 FEATURES = names.table(*names.registry("features"))
 SERVICES = names.table(*names.registry("feature_services"))
 CONTRACTS = names.table(*names.registry("contracts"))
+BREAKERS = names.table(*names.registry("breakers"))
 
 _CIRCUMSTANCES = {
     "registered_at": (TIMESTAMP, "When it was registered first, UTC."),
@@ -61,6 +62,19 @@ COLUMNS: dict[str, dict[str, tuple[pl.DataType, str]]] = {
         "owner": (pl.String(), "Who answered for it when it was registered."),
         "description": (pl.String(), "What it is for."),
         **_CIRCUMSTANCES,
+    },
+    BREAKERS: {
+        "number": (pl.Int64(), "Order among the events of all breakers."),
+        "subject": (pl.String(), "The breaker: source/<name> or view/<name>."),
+        "kind": (pl.String(), "What happened: tripped, opened, probe_failed, probe_passed, released, dropped, ..."),
+        "state": (pl.String(), "The breaker's state afterwards: closed, open or half_open."),
+        "by": (pl.String(), "Who, or which rule."),
+        "at": (TIMESTAMP, "When, UTC."),
+        "why": (pl.String(), "The reason."),
+        "evidence": (pl.String(), "What it rests on, as JSON."),
+        "run_id": (pl.String(), "The run or command that recorded it."),
+        "positions": (pl.String(), "The batches that it is about, as JSON: partition, first and last offset of each."),
+        "contract": (pl.String(), "Fingerprint of the contract that they were judged with; empty if they were not."),
     },
 }
 """Type and meaning of every column, by table."""
