@@ -13,12 +13,17 @@ from mlinfra_assets.assets.context import (
     provenance,
     table_metadata,
 )
+from mlinfra_assets.breakers import subjects
+from mlinfra_assets.breakers.breaker import Breaker
+from mlinfra_assets.breakers.log import BreakerLog
 from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA
 from mlinfra_assets.contracts.report import BatchReport
 from mlinfra_assets.contracts.source import Source
+from mlinfra_assets.freezing import breaker_result, breaker_spec, frozen_observation
 from mlinfra_assets.ingest.processed import Validated, validate_source
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.settings import Settings
+from resources.clock import ClockResource
 from resources.lake import LakeResource
 
 CHECK = "contract"
@@ -38,16 +43,6 @@ QUARANTINE_DESCRIPTIONS = {
 }
 
 
-class ProcessedConfig(dg.Config):
-    """A decision that an operator takes at launch.
-
-    Attributes:
-        accept_batch: Write a batch although it breaks the contract's batch rules.
-    """
-
-    accept_batch: bool = False
-
-
 def processed_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
     """The processed and quarantine tables of a source, behind one blocking check."""
     processed, quarantine = dg.AssetKey(names.processed(source.name)), dg.AssetKey(names.quarantine(source.name))
@@ -59,6 +54,7 @@ def processed_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
         "kinds": {"deltalake", "pandera"},
         "owners": list(source.needs.owners),
         "tags": dict(source.needs.tags),
+        "skippable": True,
     }
 
     @dg.multi_asset(
@@ -86,38 +82,36 @@ def processed_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
                 asset=processed,
                 blocking=True,
                 description="The batch passes the contract's batch rules; one that does not is not written.",
-            )
+            ),
+            breaker_spec(processed),
         ],
     )
     def validated(
-        context: dg.AssetExecutionContext, config: ProcessedConfig, lake: LakeResource
-    ) -> Iterator[dg.MaterializeResult]:
+        context: dg.AssetExecutionContext, lake: LakeResource, clock: ClockResource
+    ) -> Iterator[Told]:
         tables = lake.open()
         result = validate_source(
-            tables,
-            source,
-            provenance(context),
-            max_payload_bytes=settings.max_payload_bytes,
-            accept_batch=config.accept_batch,
+            tables, source, provenance(context), clock.now(), max_payload_bytes=settings.max_payload_bytes
         )
         yield from validated_results(tables, source, result)
 
     return validated
 
 
-def validated_results(lake: Lake, source: Source, result: Validated) -> Iterator[dg.MaterializeResult]:
-    """What Dagster is told of a validation, by a run or by a consumer: quarantine, then processed with its check."""
-    yield _materialized(lake, names.quarantine(source.name), source, result, result.quarantined)
-    yield _materialized(lake, names.processed(source.name), source, result, result.valid, _check(result))
+def validated_results(lake: Lake, source: Source, result: Validated) -> Iterator[Told]:
+    """What Dagster is told of a validation, by a run or by a consumer: what is new, or why nothing is; and the checks."""
+    if result.frozen:
+        for key in (names.quarantine(source.name), names.processed(source.name)):
+            yield frozen_observation(dg.AssetKey(key), [result.breaker])
+    else:
+        yield _materialized(lake, names.quarantine(source.name), source, result, result.quarantined)
+        yield _materialized(lake, names.processed(source.name), source, result, result.valid)
+    yield _check(result)
+    yield breaker_result(result.breaker)
 
 
 def _materialized(
-    lake: Lake,
-    key: tuple[str, str],
-    source: Source,
-    result: Validated,
-    added: int,
-    check: dg.AssetCheckResult | None = None,
+    lake: Lake, key: tuple[str, str], source: Source, result: Validated, added: int
 ) -> dg.MaterializeResult:
     table = lake.table(names.table(*key))
     return dg.MaterializeResult(
@@ -128,11 +122,11 @@ def _materialized(
             "reasons": markdown_table(("reason", "records"), list(result.reasons.items())),
         },
         data_version=dg.DataVersion(result.positions.to_json()),
-        check_results=[] if check is None else [check],
     )
 
 
-def _check(result: Validated) -> dg.AssetCheckResult:
+def _check(result: Validated, *, probe: bool) -> dg.AssetCheckResult:
+    """What the contract says of the batches. A probe that fails while the breaker is open fails no run."""
     report = result.held
     rules = [c for r in [*result.reports, *([report] if report else [])] for c in r.checks]
     evidence: dict[str, dg.MetadataValue] = {
@@ -147,16 +141,21 @@ def _check(result: Validated) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=CHECK,
         passed=report is None,
-        severity=dg.AssetCheckSeverity.ERROR,
+        asset_key=dg.AssetKey(names.processed(subjects.name_of(result.breaker.subject))),
+        severity=dg.AssetCheckSeverity.WARN if probe else dg.AssetCheckSeverity.ERROR,
         metadata=evidence,
-        description=None if report is None else held_message(report),
+        description=None if report is None else held_message(report, result.breaker),
     )
 
 
-def held_message(report: BatchReport) -> str:
+def held_message(report: BatchReport, breaker: Breaker) -> str:
     """Why a batch is held, and what to do about it."""
-    broken = "; ".join(c.message for c in report.checks if not c.passed and c.severity == "error")
-    return (
-        f"the batch of {report.records} records is held, nothing of it was written: {broken}. Correct the producer or "
-        "the contract and run again, or launch this asset with `accept_batch: true` to let it in as it is."
+    said = f"the batch of {report.records} records is held, nothing of it was written: {report.broken_rules}. "
+    if not breaker.is_open:
+        return said + "The breaker stays closed for now; the batch is judged again with the next run."
+    name = breaker.subject
+    return said + (
+        f"The breaker of {name} is open. Correct the producer (the next good batch makes it half open) or the contract "
+        f"(the batch is judged again), or decide: `mlinfra breaker release {name}` lets it in as it is, "
+        f"`mlinfra breaker drop {name}` leaves it out."
     )

@@ -10,14 +10,18 @@ import dagster as dg
 from mlinfra_assets import names
 from mlinfra_assets.assets.context import OWNER, column_schema
 from mlinfra_assets.feature_store.view import FeatureView
-from mlinfra_assets.registry.tables import COLUMNS, CONTRACTS, ENTITIES, FEATURES, SERVICES, VIEWS, schema
+from mlinfra_assets.registry.tables import BREAKERS, COLUMNS, CONTRACTS, ENTITIES, FEATURES, SERVICES, VIEWS, schema
 
+VERSIONED = " One row a version, never changed; `mlinfra features` and `mlinfra sql` read it."
 DESCRIPTIONS = {
-    VIEWS: "Every version of every feature view: its whole definition, who registered it, and what it changed.",
-    FEATURES: "Every feature of every version of a view: its type, and in words how it is computed.",
-    ENTITIES: "What features are about: the join keys of each entity, with their types.",
-    SERVICES: "Every list of features that a feature service stood for.",
-    CONTRACTS: "Every version of the contract of a source that feature views read.",
+    VIEWS: "Every version of every feature view: its whole definition, who registered it, and what it changed."
+    + VERSIONED,
+    FEATURES: "Every feature of every version of a view: its type, and in words how it is computed." + VERSIONED,
+    ENTITIES: "What features are about: the join keys of each entity, with their types." + VERSIONED,
+    SERVICES: "Every list of features that a feature service stood for." + VERSIONED,
+    BREAKERS: "Everything that happened to a circuit breaker: opened, closed, what was held, who decided and why. "
+    "One row an event, never changed; `mlinfra breaker` and `mlinfra sql` read it.",
+    CONTRACTS: "Every version of the contract of a source that feature views read." + VERSIONED,
 }
 
 
@@ -31,7 +35,7 @@ def registry_specs(views: Iterable[FeatureView]) -> list[dg.AssetSpec]:
             group_name=names.REGISTRY,
             kinds={"deltalake"},
             owners=[OWNER],
-            description=f"{text} One row a version, never changed; `mlinfra features` and `mlinfra sql` read it.",
+            description=text,
             metadata=column_schema(schema(table), {name: meaning for name, (_, meaning) in COLUMNS[table].items()}),
         )
         for table, text in DESCRIPTIONS.items()

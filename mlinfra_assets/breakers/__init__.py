@@ -1,1 +1,1 @@
-"""Circuit breakers: which source or view must not be used further down, since when, why, and who said so. No Dagster."""
+"""Circuit breakers: which source or view is not to be used further down, since when, why, and by whom. No Dagster."""

@@ -9,9 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 State = Literal["closed", "open", "half_open"]
-Kind = Literal[
-    "failed", "tripped", "opened", "probe_failed", "probe_passed", "released", "dropped", "passed", "closed"
-]
+Kind = Literal["failed", "tripped", "opened", "probe_failed", "probe_passed", "released", "dropped", "passed", "closed"]
 
 
 @dataclass(frozen=True, order=True)

@@ -22,7 +22,7 @@ Decide = Callable[[Breaker], Draft | None]
 
 
 class BreakerLog:
-    """The breakers of a lake. What it says is what the table holds at that moment: nothing is remembered but by version.
+    """The breakers of a lake: what the table holds at the moment that it is asked.
 
     Args:
         lake: Where the table `registry/breakers` is.

@@ -106,4 +106,4 @@ class Source:
     contract: Contract
     ingest: StreamIngest | FilesIngest
     needs: Needs
-    breaker: BreakerRules = BreakerRules()
+    breaker: BreakerRules = field(default_factory=BreakerRules)

@@ -54,7 +54,7 @@ class Validated:
 
     reports: list[BatchReport] = field(default_factory=list)
     held: BatchReport | None = None
-    breaker: Breaker = Breaker("")
+    breaker: Breaker = field(default_factory=lambda: Breaker(""))
     positions: Positions = field(default_factory=Positions)
     version: int = 0
     quarantine_version: int = 0
@@ -159,7 +159,7 @@ def _advance(
                 return True
         _publish(tables, source, provenance, processed, {span.partition: span.last}, profiles.inputs)
         result.reports.append(processed.report)
-        if decided is None:
+        if breaker.decided(span) is None:  # a probe is what made it half open, and counts no second time
             breaker.published(processed.report)
     return False
 
@@ -178,7 +178,7 @@ def covered(table: LakeTable, source: str) -> Positions:
 
 
 def _batches(tables: _Tables, source: Source, known: Sequence[Span]) -> Iterator[tuple[Span, pl.DataFrame]]:
-    """Raw rows that are not processed yet, in order, with the positions of each batch; a known batch stays as it was."""
+    """Raw rows that are not processed yet, in order, with the positions of each batch; known ones stay as they were."""
     if not tables.raw.exists():
         return
     size = BATCH_FILES if isinstance(source.ingest, FilesIngest) else BATCH_RECORDS

@@ -115,7 +115,7 @@ class AuditedShop:
             for offset, known_at, payload in messages
         ]
         self.lake.table(names.table(*names.raw(source))).append(pl.DataFrame(rows, schema=RAW_SCHEMA), provenance=RUN)
-        validate_source(self.lake, declared, RUN, max_payload_bytes=MAX_PAYLOAD)
+        validate_source(self.lake, declared, RUN, max(at for _, at, _ in messages), max_payload_bytes=MAX_PAYLOAD)
         if source == "order_lines":
             self.curate()
 
@@ -129,7 +129,7 @@ class AuditedShop:
         clock = FixedClock(at)
         quarantine = Quarantine(self.lake, self.sources, clock, RUN)
         quarantine.release("order_lines", Position(0, offset), "ann", "a typing error", changes or None)
-        validate_source(self.lake, self.sources["order_lines"], RUN, max_payload_bytes=MAX_PAYLOAD)
+        validate_source(self.lake, self.sources["order_lines"], RUN, at, max_payload_bytes=MAX_PAYLOAD)
         self.curate()
 
     def watermark(self) -> Positions:

@@ -86,7 +86,7 @@ def test_an_event_keeps_who_when_why_evidence_run_and_positions(log: BreakerLog)
 
 def test_what_is_held_has_to_be_decided_before_the_breaker_closes(log: BreakerLog) -> None:
     trip(log)
-    with pytest.raises(InvalidInputError, match="partition 0, offsets 5 to 9.*release.*drop"):
+    with pytest.raises(InvalidInputError, match=r"partition 0, offsets 5 to 9.*release.*drop"):
         close_by_hand(log, SHOP, decision())
     drop_held(log, SHOP, decision())
     close_by_hand(log, SHOP, decision())
@@ -114,7 +114,7 @@ def test_what_a_person_opened_only_a_person_closes(log: BreakerLog) -> None:
 
 @pytest.mark.parametrize(("by", "why"), [(" ", "x"), ("ann", "")])
 def test_nothing_is_decided_by_nobody_or_for_no_reason(by: str, why: str) -> None:
-    with pytest.raises(InvalidInputError, match="a name .* and a reason"):
+    with pytest.raises(InvalidInputError, match=r"a name .* and a reason"):
         decision(by, why)
 
 
@@ -147,7 +147,12 @@ def test_writers_at_the_same_time_each_see_what_the_others_did(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("order_lines", SHOP), ("source/order_lines", SHOP), ("customer_features", VIEW), ("view/customer_features", VIEW)],
+    [
+        ("order_lines", SHOP),
+        ("source/order_lines", SHOP),
+        ("customer_features", VIEW),
+        ("view/customer_features", VIEW),
+    ],
 )
 def test_a_breaker_is_named_by_its_subject_or_by_the_name_alone(text: str, found: str) -> None:
     assert subjects.named(text, ["order_lines"], ["customer_features"]) == found
