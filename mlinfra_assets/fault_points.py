@@ -21,6 +21,8 @@ POINTS = {
     "processed.after_read": "a batch of raw is read, nothing of it is written",
     "processed.between_commits": "the quarantine of a batch is written, its valid rows are not",
     "processed.after_commit": "the valid rows of a batch are written, nobody has been told",
+    "breaker.before_event": "what becomes of a batch, or of a breaker, is decided and not recorded",
+    "breaker.after_event": "it is recorded, nothing that it allows is written",
     "sensor.before_cursor": "a sensor has decided to ask for a run, Dagster does not know of it",
     "curated.after_commit": "one of several curated tables is published",
     "features.between_commits": "a snapshot's rows are written, its place in the ledger is not",

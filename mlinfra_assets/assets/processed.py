@@ -14,8 +14,8 @@ from mlinfra_assets.assets.context import (
     table_metadata,
 )
 from mlinfra_assets.breakers import subjects
+from mlinfra_assets.breakers.asking import frozen_message
 from mlinfra_assets.breakers.breaker import Breaker
-from mlinfra_assets.breakers.log import BreakerLog
 from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA
 from mlinfra_assets.contracts.report import BatchReport
 from mlinfra_assets.contracts.source import Source
@@ -27,6 +27,8 @@ from resources.clock import ClockResource
 from resources.lake import LakeResource
 
 CHECK = "contract"
+Told = dg.MaterializeResult | dg.AssetObservation | dg.AssetCheckResult
+"""What a validation tells Dagster."""
 COORDINATE_DESCRIPTIONS = {
     names.EVENT_TIME: "When it happened (UTC), from the payload.",
     names.KNOWN_AT: "When the platform could first have used it (UTC).",
@@ -99,7 +101,7 @@ def processed_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
 
 
 def validated_results(lake: Lake, source: Source, result: Validated) -> Iterator[Told]:
-    """What Dagster is told of a validation, by a run or by a consumer: what is new, or why nothing is; and the checks."""
+    """Of a validation, by a run or by a consumer: what is new, or why nothing is; then both checks of processed."""
     if result.frozen:
         for key in (names.quarantine(source.name), names.processed(source.name)):
             yield frozen_observation(dg.AssetKey(key), [result.breaker])
@@ -125,9 +127,13 @@ def _materialized(
     )
 
 
-def _check(result: Validated, *, probe: bool) -> dg.AssetCheckResult:
-    """What the contract says of the batches. A probe that fails while the breaker is open fails no run."""
+def _check(result: Validated) -> dg.AssetCheckResult:
+    """What the contract says of the batches. What fails, or waits, while the breaker is open fails no run.
+
+    A failure of any severity keeps automation from going ahead.
+    """
     report = result.held
+    passed = report is None and not result.breaker.is_open
     rules = [c for r in [*result.reports, *([report] if report else [])] for c in r.checks]
     evidence: dict[str, dg.MetadataValue] = {
         "rules": markdown_table(
@@ -140,12 +146,18 @@ def _check(result: Validated, *, probe: bool) -> dg.AssetCheckResult:
         evidence["held"] = markdown_table(("reason", "records"), list(report.reasons.items()))
     return dg.AssetCheckResult(
         check_name=CHECK,
-        passed=report is None,
+        passed=passed,
         asset_key=dg.AssetKey(names.processed(subjects.name_of(result.breaker.subject))),
-        severity=dg.AssetCheckSeverity.WARN if probe else dg.AssetCheckSeverity.ERROR,
+        severity=dg.AssetCheckSeverity.WARN if result.was_open else dg.AssetCheckSeverity.ERROR,
         metadata=evidence,
-        description=None if report is None else held_message(report, result.breaker),
+        description=_said(result),
     )
+
+
+def _said(result: Validated) -> str | None:
+    if result.held is not None:
+        return held_message(result.held, result.breaker)
+    return frozen_message([result.breaker]) if result.breaker.is_open else None
 
 
 def held_message(report: BatchReport, breaker: Breaker) -> str:

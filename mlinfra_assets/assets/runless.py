@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
-from mlinfra_assets.assets.processed import validated_results
+from mlinfra_assets.assets.processed import CHECK, validated_results
 from mlinfra_assets.assets.raw import landed_result, upstream_key
 from mlinfra_assets.ingest.consumer import Consumed
 from mlinfra_assets.lake.lake import Lake
@@ -44,7 +44,7 @@ class RunlessReports:
         self._pending: dict[str, _Pending] = {}
 
     def add(self, batch: Consumed) -> None:
-        """Take in a batch; one that is held is told at once."""
+        """Take in a batch; one that opens the breaker is told at once."""
         pending = self._pending.setdefault(batch.source.name, _Pending())
         pending.batches = batch if pending.batches is None else _together(pending.batches, batch)
         if batch.validated.held:
@@ -77,19 +77,23 @@ class RunlessReports:
             landed_result(self._lake, source, landed),
             *validated_results(self._lake, source, validated),
         ):
-            assert result.asset_key is not None  # noqa: S101 - both name theirs
+            if isinstance(result, dg.AssetObservation):
+                yield result
+                continue
+            assert result.asset_key is not None  # noqa: S101 - all name theirs
+            if isinstance(result, dg.AssetCheckResult):
+                yield self._evaluation(result.asset_key, result)
+                continue
             version = {} if result.data_version is None else {DATA_VERSION: result.data_version.value}
             yield dg.AssetMaterialization(
                 result.asset_key,
                 metadata={**(result.metadata or {}), "consumer": self._consumer},
                 tags={**(result.tags or {}), **version},
             )
-            for check in result.check_results or ():
-                yield self._evaluation(result.asset_key, check)
 
     def _evaluation(self, key: dg.AssetKey, check: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
         assert check.check_name is not None  # noqa: S101 - our checks have names
-        newest = self._instance.fetch_materializations(key, limit=1).records[0]
+        newest = next(iter(self._instance.fetch_materializations(key, limit=1).records), None)
         return dg.AssetCheckEvaluation(
             asset_key=key,
             check_name=check.check_name,
@@ -97,8 +101,9 @@ class RunlessReports:
             metadata=check.metadata,
             severity=check.severity,
             description=check.description,
-            blocking=True,
-            target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
+            blocking=check.check_name == CHECK,
+            target_materialization_data=newest
+            and AssetCheckEvaluationTargetMaterializationData(
                 storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp
             ),
         )

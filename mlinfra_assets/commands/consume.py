@@ -140,11 +140,8 @@ def _follow(consumers: Consumers, reports: RunlessReports, say: Callable[[dict[s
 
 def _why(ended: Ended) -> str | None:
     """Why a source is followed no more, for people; None if that was asked for."""
-    from mlinfra_assets.assets.processed import held_message
     from mlinfra_assets.commands.failure import keep_traceback
 
-    if ended.held is not None:
-        return held_message(ended.held)
     return ended.why if ended.error is None else keep_traceback(ended.error, sys.argv[1:])
 
 
@@ -160,6 +157,7 @@ def _described(told: Told, why: str | None) -> dict[str, object]:
             "valid": told.validated.valid,
             "quarantined": told.validated.quarantined,
             "lag": told.behind,
+            "breaker": told.validated.breaker.state,
             "positions": told.landed.positions.to_dict(),
         }
     if isinstance(told, Interrupted):
@@ -178,7 +176,7 @@ def _json_line(said: dict[str, object]) -> None:
 
 def _text_line(said: dict[str, object]) -> None:
     text = {
-        "batch": "{source}: {landed} records in, {valid} valid, {quarantined} quarantined, {lag} to come",
+        "batch": "{source}: {landed} records in, {valid} valid, {quarantined} quarantined, {lag} to come, breaker {breaker}",
         "waiting": "{source} waits: {why}",
         "resumed": "{source} goes on",
         "stopped": "{source} has stopped: {why}" if said.get("why") else "{source} has stopped",

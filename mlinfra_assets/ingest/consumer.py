@@ -112,11 +112,13 @@ class SourceConsumer:
         while not stop.is_set():
             batch = self._batch(None)
             yield batch
-            if batch.validated.held or not batch.landed.commits:
+            if not batch.landed.commits:
                 return
 
     def follow(self, stop: threading.Event, group: str) -> Iterator[Consumed]:
-        """The batches as they come, also empty ones, until the stop, which lets a batch be finished, or a held one.
+        """The batches as they come, also empty ones, until the stop, which lets a batch be finished.
+
+        While the source's breaker is open raw goes on, and processed waits.
 
         Args:
             stop: Set from another thread.
@@ -144,8 +146,6 @@ class SourceConsumer:
             looked, full = time.monotonic(), batch.landed.records >= self._pace.max_batch
             follower.held(batch.landed.positions.offsets)
             yield batch
-            if batch.validated.held:
-                return
             if time.monotonic() - trimmed >= TRIM:
                 trim_stream(self._lake, self._log, self._source, self._clock.now() - self._pace.keep)
                 trimmed = time.monotonic()
@@ -174,7 +174,11 @@ class SourceConsumer:
         while True:
             try:
                 return validate_source(
-                    self._lake, self._source, self._provenance, max_payload_bytes=self._max_payload_bytes
+                    self._lake,
+                    self._source,
+                    self._provenance,
+                    self._clock.now(),
+                    max_payload_bytes=self._max_payload_bytes,
                 )
             except ProgressConflictError:
                 continue

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mlinfra_assets.contracts.report import BatchReport
+from mlinfra_assets.breakers.asking import frozen_message
+from mlinfra_assets.breakers.breaker import Breaker
 from mlinfra_assets.errors import MlinfraError, UnavailableError
 from mlinfra_assets.ingest.consumer import Consumed, SourceConsumer
 from mlinfra_assets.lake.errors import LakeCorruptError
@@ -50,13 +51,11 @@ class Ended:
     Attributes:
         source: Which.
         why: What is wrong and what to do; None: it was asked to stop, or has caught up.
-        held: The report of the batch that is held, if that is the reason.
         error: What happened, if it is nobody's message.
     """
 
     source: str
     why: str | None
-    held: BatchReport | None = None
     error: BaseException | None = None
 
 
@@ -108,16 +107,17 @@ class Consumers:
 
     def _run(self, name: str) -> None:
         try:
-            held = self._until_stopped(name)
+            why = self._until_stopped(name)
         except MlinfraError as error:
             self._told.put(Ended(name, str(error)))
         except BaseException as error:  # noqa: BLE001 - the thread's outermost place: whatever it is, it is told
             self._told.put(Ended(name, f"unexpected {type(error).__name__}: {error}", error=error))
         else:
-            self._told.put(Ended(name, None if held is None else "a batch is held", held))
+            self._told.put(Ended(name, why))
 
-    def _until_stopped(self, name: str) -> BatchReport | None:
-        """Follow a source over failures that pass; the report of a batch that is held."""
+    def _until_stopped(self, name: str) -> str | None:
+        """Follow a source over failures that pass; why not all of it has come through although it has caught up."""
+        frozen: list[Breaker] = []
         wait = FIRST_WAIT
         waiting = False
         while not self._stop.is_set():
@@ -128,8 +128,7 @@ class Consumers:
                     wait, waiting = FIRST_WAIT, False
                     if not batch.empty:
                         self._told.put(batch)
-                    if batch.validated.held:
-                        return batch.validated.held
+                    frozen = [batch.validated.breaker] if batch.validated.breaker.is_open else []
             except HOPELESS:
                 raise
             except UnavailableError as error:
@@ -141,7 +140,7 @@ class Consumers:
                 self._stop.wait(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
             else:
-                return None
+                return frozen_message(frozen) if frozen and self._until_caught_up else None
         return None
 
     def _batches(self, consumer: SourceConsumer) -> Iterator[Consumed]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -46,6 +46,7 @@ class Validated:
     Attributes:
         reports: What the contract said of each batch, in order.
         held: The report of the batch that broke the contract's batch rules; nothing of it was written.
+        was_open: Whether the source's breaker was open before.
         breaker: The source's breaker afterwards; open: nothing was written past what is held.
         positions: How far the processed table has come.
         version: Delta version of the processed table afterwards.
@@ -54,10 +55,16 @@ class Validated:
 
     reports: list[BatchReport] = field(default_factory=list)
     held: BatchReport | None = None
+    was_open: bool = False
     breaker: Breaker = field(default_factory=lambda: Breaker(""))
     positions: Positions = field(default_factory=Positions)
     version: int = 0
     quarantine_version: int = 0
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing was written because the breaker was open, and is."""
+        return self.was_open and self.breaker.is_open and not self.reports
 
     @property
     def valid(self) -> int:
@@ -108,7 +115,7 @@ def validate_source(
     _ensure(tables, source, provenance)
     profiles = Profiles(lake, source, provenance)
     breaker = SourceBreaker(lake, source, provenance, now)
-    result = Validated()
+    result = Validated(was_open=breaker.state().is_open)
     while not _frozen_by_hand(breaker) and _advance(
         tables, source, provenance, breaker, profiles, max_payload_bytes, result
     ):

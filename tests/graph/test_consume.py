@@ -115,8 +115,8 @@ def test_a_held_batch_stops_its_source_as_a_failed_run_would_and_leaves_the_othe
     assert consume(platform.settings) == 1
 
     said = capsys.readouterr().err
-    assert "error: source order_lines has stopped: the batch of 600 records is held" in said
-    assert "accept_batch: true" in said
+    assert "error: source order_lines has stopped: the breaker of source/order_lines is open since" in said
+    assert "mlinfra breaker show source/order_lines" in said
     assert platform.count("raw/order_lines") == 600
     assert platform.count("processed/order_lines") == 0
     assert platform.count("processed/outcomes_quarantine") == 1

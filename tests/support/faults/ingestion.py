@@ -76,7 +76,8 @@ class Ingestion:
 
     def validate(self) -> Validated:
         """Bring what raw holds through the contract, in this process."""
-        return validate_source(self.lake, self.source, RUN, max_payload_bytes=self.settings.max_payload_bytes)
+        limit, now = self.settings.max_payload_bytes, self.clock.now()
+        return validate_source(self.lake, self.source, RUN, now, max_payload_bytes=limit)
 
     def ingest(self) -> Validated:
         """Both."""

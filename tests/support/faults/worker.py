@@ -92,7 +92,7 @@ def ingest(settings: Settings, task: Task) -> None:
         raw.land_stream(lake, log, source, RUN, clock.now())
         if task.die_committing == "processed":
             die_at_next_commit()
-        processed.validate_source(lake, source, RUN, max_payload_bytes=settings.max_payload_bytes)
+        processed.validate_source(lake, source, RUN, clock.now(), max_payload_bytes=settings.max_payload_bytes)
         if lake.table(f"raw/{NAME}").count() >= task.until:
             return
 

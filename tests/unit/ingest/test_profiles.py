@@ -39,7 +39,7 @@ def land(lake: Lake, day: int, numbers: list[float], kind: str = "a") -> None:
 
 
 def ingest(lake: Lake, source: Source = SOURCE) -> Validated:
-    return validate_source(lake, source, RUN, max_payload_bytes=LIMIT)
+    return validate_source(lake, source, RUN, FIRST, max_payload_bytes=LIMIT)
 
 
 def test_a_batch_that_is_unlike_the_days_before_is_held(lake: Lake) -> None:
