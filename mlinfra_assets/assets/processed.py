@@ -88,9 +88,7 @@ def processed_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
             breaker_spec(processed),
         ],
     )
-    def validated(
-        context: dg.AssetExecutionContext, lake: LakeResource, clock: ClockResource
-    ) -> Iterator[Told]:
+    def validated(context: dg.AssetExecutionContext, lake: LakeResource, clock: ClockResource) -> Iterator[Told]:
         tables = lake.open()
         result = validate_source(
             tables, source, provenance(context), clock.now(), max_payload_bytes=settings.max_payload_bytes

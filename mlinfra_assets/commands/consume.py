@@ -176,7 +176,8 @@ def _json_line(said: dict[str, object]) -> None:
 
 def _text_line(said: dict[str, object]) -> None:
     text = {
-        "batch": "{source}: {landed} records in, {valid} valid, {quarantined} quarantined, {lag} to come, breaker {breaker}",
+        "batch": "{source}: {landed} records in, {valid} valid, {quarantined} quarantined, {lag} to come, "
+        "breaker {breaker}",
         "waiting": "{source} waits: {why}",
         "resumed": "{source} goes on",
         "stopped": "{source} has stopped: {why}" if said.get("why") else "{source} has stopped",
