@@ -10,7 +10,19 @@ from collections.abc import Sequence
 
 import typer
 
-from mlinfra_assets.commands import api, consume, demo, doctor, features, maintain, quarantine, replay, sql, up
+from mlinfra_assets.commands import (
+    api,
+    consume,
+    demo,
+    doctor,
+    features,
+    maintain,
+    quarantine,
+    replay,
+    sources_list,
+    sql,
+    up,
+)
 from mlinfra_assets.commands.failure import full_disk, is_interruption, keep_traceback
 from mlinfra_assets.errors import MlinfraError
 
@@ -30,6 +42,7 @@ app.command("up", short_help="Start the UI, the schedules and the API.")(up.up)
 app.command("consume", short_help="Follow streams into raw and processed.")(consume.consume)
 app.command("doctor", short_help="Say what is configured and what is not well.")(doctor.doctor)
 app.add_typer(features.app, name="features", short_help="Feature views: versions, changes, users.")
+app.command("sources", short_help="What comes in, and how far raw is behind.")(sources_list.sources)
 app.add_typer(quarantine.app, name="quarantine", short_help="Records that broke a contract.")
 app.command("maintain", short_help="Merge small files, remove old ones.")(maintain.maintain)
 app.command("sql", short_help="Ask the lake's tables a question in SQL.")(sql.sql)

@@ -94,7 +94,7 @@ def build_definitions(
     jobs = [*(ingest_job(s) for s in sources.values()), snapshots, audits, retrain, outcomes, maintenance]
     return dg.Definitions(
         assets=[
-            *_outside(sources, views, models),
+            *_outside(sources, views, models, settings),
             *registry_specs(views),
             *(raw_asset(source, settings) for source in sources.values()),
             *(processed_asset(source, settings) for source in sources.values()),
@@ -144,7 +144,7 @@ def defs() -> dg.Definitions:
 
 
 def _outside(
-    sources: Mapping[str, Source], views: list[FeatureView], models: Mapping[str, ModelSpec]
+    sources: Mapping[str, Source], views: list[FeatureView], models: Mapping[str, ModelSpec], settings: Settings
 ) -> list[dg.AssetSpec]:
     """What sources read from, with what in the platform itself writes it."""
     served = [dg.AssetKey(names.online(n)) for n in (*(v.name for v in views if v.online), *models)]
@@ -152,7 +152,7 @@ def _outside(
         names.PREDICTIONS: served,
         names.OUTCOMES: [dg.AssetKey((names.FEEDBACK, f"{m}_outcomes")) for m in models],
     }
-    return [upstream_spec(source, written_by.get(name, [])) for name, source in sources.items()]
+    return [upstream_spec(source, settings, written_by.get(name, [])) for name, source in sources.items()]
 
 
 def _source_sensor(source: Source, settings: Settings) -> dg.SensorDefinition:

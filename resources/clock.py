@@ -20,6 +20,11 @@ class ClockResource(dg.ConfigurableResource):
 
     home: str
 
+    @property
+    def simulated(self) -> bool:
+        """Whether the home has a time of its own."""
+        return HomeClock(Path(self.home)).simulated
+
     def stamp(self) -> datetime | None:
         """The time to give to messages that the platform sends: the simulated one; None: the stream's own."""
         clock = HomeClock(Path(self.home))

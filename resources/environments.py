@@ -5,7 +5,8 @@ import dagster as dg
 from mlinfra_assets.settings import Settings
 from resources.clock import ClockResource
 from resources.lake import LakeResource
-from resources.redis import OnlineStoreResource, StreamResource
+from resources.redis import OnlineStoreResource
+from resources.streams import StreamResource, stream_fields
 
 
 def resources_for(settings: Settings) -> dict[str, dg.ConfigurableResource]:
@@ -15,6 +16,6 @@ def resources_for(settings: Settings) -> dict[str, dg.ConfigurableResource]:
     return {
         "clock": ClockResource(home=home),
         "lake": LakeResource(root=settings.lake),
-        "streams": StreamResource(**redis),
+        "streams": StreamResource(**stream_fields(settings)),
         "online_store": OnlineStoreResource(**redis),
     }

@@ -1,4 +1,4 @@
-"""Redis as resources: the embedded streams and the online store live in the same server."""
+"""Redis as a resource: the online store, and the embedded streams, live in the same server."""
 
 from pathlib import Path
 
@@ -9,8 +9,6 @@ from pydantic import ConfigDict, Field
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.redis_server import connect
 from mlinfra_assets.settings import Settings
-from mlinfra_assets.streams.log import StreamLog
-from mlinfra_assets.streams.redis_log import RedisLog
 
 REDIS_URL = Field(
     default="",
@@ -38,14 +36,6 @@ class RedisResource(dg.ConfigurableResource):
         """A fresh connection; the embedded server is started if it does not run."""
         settings = Settings(home=Path(self.home), redis_url=self.redis_url, redis_maxmemory=self.redis_maxmemory)
         return connect(settings)
-
-
-class StreamResource(RedisResource):
-    """The stream log that sources read from and that predictions are written to."""
-
-    def open(self) -> StreamLog:
-        """The log, on a fresh connection."""
-        return RedisLog(self.client())
 
 
 class OnlineStoreResource(RedisResource):

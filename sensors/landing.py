@@ -8,7 +8,7 @@ from mlinfra_assets import names
 from mlinfra_assets.connectors.files import new_files
 from mlinfra_assets.contracts.source import FilesIngest, Source
 from mlinfra_assets.fault_points import reach
-from mlinfra_assets.ingest.raw import held_files
+from mlinfra_assets.ingest.files import held_files
 from resources.lake import LakeResource
 from sensors.progress import TAG, reason_to_wait
 

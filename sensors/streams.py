@@ -7,9 +7,10 @@ import dagster as dg
 from mlinfra_assets import names
 from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.fault_points import reach
-from mlinfra_assets.ingest.raw import offsets, refuse_reset
+from mlinfra_assets.ingest.raw import raw_table
+from mlinfra_assets.ingest.streams import standing
 from resources.lake import LakeResource
-from resources.redis import StreamResource
+from resources.streams import StreamResource
 from sensors.progress import TAG, reason_to_wait
 
 
@@ -17,10 +18,10 @@ def stream_sensor(source: Source) -> dg.SensorDefinition:
     """The sensor of a stream source.
 
     The tick compares the stream's end with what the raw table says it holds; the cursor only shows what was last
-    asked for.
+    asked for. A stream that was emptied or made again, or that lost what raw does not hold, fails the tick.
     """
     assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
-    topic = source.ingest.topic
+    topic, system = source.ingest.topic, source.ingest.system
     name = f"{source.name}_stream"
 
     @dg.sensor(
@@ -33,13 +34,11 @@ def stream_sensor(source: Source) -> dg.SensorDefinition:
     def sensor(
         context: dg.SensorEvaluationContext, lake: LakeResource, streams: StreamResource
     ) -> dg.SensorResult | dg.SkipReason:
-        end = streams.open().end(topic)
-        raw = lake.open().table(names.table(*names.raw(source.name)))
-        held = offsets(raw, source.name, sorted(end) or [0])
-        refuse_reset(source.name, topic, held, end)
-        behind = {p: last for p, last in end.items() if held.get(p, -1) < last}
-        if not behind:
-            return dg.SkipReason(f"raw holds all of {topic}, up to {held or 'nothing: the stream is empty'}")
+        found = standing(raw_table(lake.open(), source), streams.open(system), source)
+        end = found.state.end
+        if not found.behind:
+            held = dict(found.held) or "nothing: the stream is empty"
+            return dg.SkipReason(f"raw holds all of {topic}, up to {held}")
         wait = reason_to_wait(context.instance, name)
         if wait:
             return dg.SkipReason(wait)

@@ -17,7 +17,7 @@ from mlinfra_assets.learning.performance import Performance, performance
 from mlinfra_assets.publishing.lake_reader import LakeReader
 from resources.clock import ClockResource
 from resources.lake import LakeResource
-from resources.redis import StreamResource
+from resources.streams import StreamResource
 
 PERFORMANCE_CHECK = "better_than_chance"
 PERFORMANCE_SCHEMA = {

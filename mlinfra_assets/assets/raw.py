@@ -14,12 +14,16 @@ from mlinfra_assets.assets.context import (
 )
 from mlinfra_assets.connectors.fetch import fetch
 from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
-from mlinfra_assets.ingest.raw import RAW_SCHEMA, Landed, land_files, land_stream, trim_stream
+from mlinfra_assets.ingest.files import land_files
+from mlinfra_assets.ingest.raw import RAW_SCHEMA, Landed
+from mlinfra_assets.ingest.streams import land_stream, trim_stream
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.settings import Settings
+from mlinfra_assets.streams.opening import system_of
+from mlinfra_assets.streams.redis_log import RedisLog
 from resources.clock import ClockResource
 from resources.lake import LakeResource
-from resources.redis import StreamResource
+from resources.streams import StreamResource
 
 DESCRIPTIONS = {
     "source": "The source's name.",
@@ -54,16 +58,17 @@ def upstream_key(source: Source) -> tuple[str, str]:
     return (names.LANDING, source.name)
 
 
-def upstream_spec(source: Source, deps: list[dg.AssetKey]) -> dg.AssetSpec:
+def upstream_spec(source: Source, settings: Settings, deps: list[dg.AssetKey]) -> dg.AssetSpec:
     """What lies outside the platform: the stream or the folder, with what feeds it where the platform itself does."""
     stream = isinstance(source.ingest, StreamIngest)
+    system = system_of(settings, source.ingest.system) if isinstance(source.ingest, StreamIngest) else "file"
     return dg.AssetSpec(
         upstream_key(source),
         deps=deps,
         group_name=names.group(source.name, "outside"),
-        kinds={"redis"} if stream else {"file"},
+        kinds={system},
         owners=list(source.needs.owners),
-        description=f"{'The stream' if stream else 'The landing folder'} that `{source.name}` comes in by.",
+        description=f"{f'The {system} stream' if stream else 'The landing folder'} that `{source.name}` comes in by.",
         metadata=column_schema(RAW_SCHEMA, DESCRIPTIONS),
     )
 
@@ -88,16 +93,19 @@ def raw_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
 
 
 def _from_stream(source: Source, settings: Settings, spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
+    ingest = source.ingest
     retention = timedelta(hours=settings.stream_retention_hours)
 
     @dg.multi_asset(name=f"raw_{source.name}", specs=[spec])
     def raw(
         context: dg.AssetExecutionContext, lake: LakeResource, streams: StreamResource, clock: ClockResource
     ) -> dg.MaterializeResult:
-        tables, log, now = lake.open(), streams.open(), clock.now()
-        landed = land_stream(tables, log, source, provenance(context), now)
-        trimmed = trim_stream(tables, log, source, now - retention)
-        context.log.info("%s records that raw holds were removed from the stream", trimmed)
+        tables, log = lake.open(), streams.open(ingest.system)
+        landed = land_stream(tables, log, source, provenance(context), clock)
+        if isinstance(log, RedisLog):
+            trimmed = trim_stream(tables, log, source, clock.now() - retention)
+            context.log.info("%s records that raw holds were removed from the stream", trimmed)
         return landed_result(tables, source, landed)
 
     return raw

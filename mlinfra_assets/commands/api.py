@@ -13,8 +13,7 @@ def api(home: HomeOption = None) -> None:
     from mlinfra_assets.redis_server import connect
     from mlinfra_assets.serving.api import create_app
     from mlinfra_assets.serving.server import ApiServer
-    from mlinfra_assets.streams.redis_log import RedisLog
+    from mlinfra_assets.streams.opening import open_log
 
-    client = connect(settings)
-    app = create_app(OnlineStore(client), RedisLog(client), HomeClock(settings.home), settings)
+    app = create_app(OnlineStore(connect(settings)), open_log(settings), HomeClock(settings.home), settings)
     ApiServer(app, settings.api_host, settings.api_port).run()

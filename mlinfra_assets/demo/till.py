@@ -8,21 +8,21 @@ import polars as pl
 
 from mlinfra_assets.demo.events import messages
 from mlinfra_assets.streams.entry_id import SEQUENCE_BITS
-from mlinfra_assets.streams.log import StreamLog
+from mlinfra_assets.streams.redis_log import RedisLog
 
 
 class Till:
     """Sends the lines of a shop in time order.
 
     Args:
-        log: The stream log.
+        log: The stream log: Redis's, which appends at a time of one's choosing.
         topic: The stream.
         lines: Columns of `order_lines.SCHEMA`, in time order.
         held: Last offset that the platform's raw table holds already; -1 if none. A stream that was lost does not
             make the till send again what raw has.
     """
 
-    def __init__(self, log: StreamLog, topic: str, lines: pl.DataFrame, held: int = -1) -> None:
+    def __init__(self, log: RedisLog, topic: str, lines: pl.DataFrame, held: int = -1) -> None:
         self._log = log
         self._topic = topic
         self._lines = lines

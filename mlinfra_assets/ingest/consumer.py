@@ -17,12 +17,14 @@ from mlinfra_assets import names
 from mlinfra_assets.clock import Clock
 from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.ingest.processed import Validated, validate_source
-from mlinfra_assets.ingest.raw import Landed, land_stream, offsets, refuse_reset, trim_stream
+from mlinfra_assets.ingest.raw import Landed
+from mlinfra_assets.ingest.streams import land_stream, standing, trim_stream
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import ProgressConflictError
 from mlinfra_assets.streams.follower import Follower
-from mlinfra_assets.streams.log import StreamLog
+from mlinfra_assets.streams.log import FollowedLog
+from mlinfra_assets.streams.redis_log import RedisLog
 
 LOOK = 1.0
 """Seconds that one wait for records lasts; between two of them a consumer sees that it was asked to stop."""
@@ -88,7 +90,7 @@ class SourceConsumer:
     def __init__(
         self,
         lake: Lake,
-        log: StreamLog,
+        log: FollowedLog,
         source: Source,
         provenance: Provenance,
         clock: Clock,
@@ -137,7 +139,6 @@ class SourceConsumer:
         while not stop.is_set():
             held = self._held()
             if not follower.wait(held, LOOK):
-                refuse_reset(self._source.name, self._topic, held, self._log.end(self._topic))
                 if time.monotonic() - looked < IDLE:
                     continue
             elif not full:
@@ -147,7 +148,8 @@ class SourceConsumer:
             follower.held(batch.landed.positions.offsets)
             yield batch
             if time.monotonic() - trimmed >= TRIM:
-                trim_stream(self._lake, self._log, self._source, self._clock.now() - self._pace.keep)
+                if isinstance(self._log, RedisLog):
+                    trim_stream(self._lake, self._log, self._source, self._clock.now() - self._pace.keep)
                 trimmed = time.monotonic()
 
     def _batch(self, partitions: frozenset[int] | None) -> Consumed:
@@ -157,7 +159,7 @@ class SourceConsumer:
             self._log,
             self._source,
             self._provenance,
-            self._clock.now(),
+            self._clock,
             partitions=partitions,
             max_records=self._pace.max_batch,
             max_commits=1,
@@ -189,4 +191,4 @@ class SourceConsumer:
         self._commits = 0
 
     def _held(self) -> Mapping[int, int]:
-        return offsets(self._raw, self._source.name, sorted(self._log.end(self._topic)) or [0])
+        return standing(self._raw, self._log, self._source).held

@@ -79,10 +79,10 @@ def publish_outcomes(
 
 
 def _in_stream(log: StreamLog, topic: str) -> set[str]:
-    end = log.end(topic)
-    start = {partition: offset - 1 for partition, offset in log.first(topic).items()}
-    batches = log.read(topic, after=start, upto=end, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES) if end else ()
-    return {found for batch in batches for found in outcome_ids(record.value for record in batch)}
+    state = log.state(topic)
+    start = {partition: oldest - 1 for partition, oldest in state.oldest.items() if oldest}
+    frames = log.read(topic, after=start, upto=state.end, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES)
+    return {found for frame in frames for found in outcome_ids(frame["payload"].drop_nulls())}
 
 
 def _frame(outcomes: list[Outcome], now: datetime) -> pl.DataFrame:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from mlinfra_assets.clock import to_micros
+
 SEQUENCE_BITS = 20
 MAX_SEQUENCE = (1 << SEQUENCE_BITS) - 1
 MAX_MILLIS = (1 << 43) - 1
@@ -25,6 +29,6 @@ def from_offset(offset: int) -> bytes:
     return b"%d-%d" % (offset >> SEQUENCE_BITS, offset & MAX_SEQUENCE)
 
 
-def known_at(offset: int) -> int:
-    """Microseconds since the epoch at which the record of this offset was appended."""
-    return (offset >> SEQUENCE_BITS) * 1000
+def first_offset(at: datetime) -> int:
+    """The first offset that a record appended at `at` (time-zone aware) or later can have."""
+    return -(-to_micros(at) // 1000) << SEQUENCE_BITS

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+import polars as pl
+
 from mlinfra_assets.streams.follower import Follower
-from mlinfra_assets.streams.record import NewRecord, StreamRecord
+from mlinfra_assets.streams.record import NewRecord
+from mlinfra_assets.streams.topic_state import TopicState
 
 
 class StreamLog(Protocol):
@@ -24,34 +27,33 @@ class StreamLog(Protocol):
         """
         ...
 
-    def append_at(self, topic: str, records: Iterable[tuple[datetime, NewRecord]]) -> int:
-        """Append many records, each at its own moment, in non-decreasing order of time; returns how many."""
+    def state(self, topic: str) -> TopicState:
+        """How a topic stands."""
         ...
 
     def end(self, topic: str) -> dict[int, int]:
         """Last offset by partition, of those partitions that ever held a record."""
         ...
 
-    def first(self, topic: str) -> dict[int, int]:
-        """First offset that is still there, by partition."""
-        ...
-
     def read(
         self, topic: str, after: Mapping[int, int], upto: Mapping[int, int], max_records: int, max_bytes: int
-    ) -> Iterator[list[StreamRecord]]:
-        """The records past `after` up to and including `upto`, in order, in batches of bounded size.
+    ) -> Iterator[pl.DataFrame]:
+        """The records past `after` up to and including `upto`, in frames of bounded size.
 
-        A partition that `after` lacks is read from its start; one that `upto` lacks is not read.
+        The frames have the columns of `records.RECORDS`, at least one row, and each partition in order. When there are
+        no more, everything up to `upto` has been handed out; the last offsets need not hold a record. A
+        partition that `after` lacks is read from its start; one that `upto` lacks is not read.
 
         Raises:
             RetentionGapError: Records past `after` are gone.
-            StreamResetError: The stream ends before `after`.
+            StreamResetError: The stream ends before `after`, or was replaced while it was read.
+            UnavailableError: It cannot be reached.
         """
         ...
 
-    def trim(self, topic: str, upto: Mapping[int, int]) -> int:
-        """Remove the records up to and including `upto`; returns how many."""
-        ...
+
+class FollowedLog(StreamLog, Protocol):
+    """A log whose topics can be waited on."""
 
     def follow(self, topic: str, group: str) -> Follower:
         """An eye on a topic for a consumer that stays.

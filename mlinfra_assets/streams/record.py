@@ -1,4 +1,4 @@
-"""What a stream holds: a record before and after it was appended."""
+"""A record to append to a stream."""
 
 from __future__ import annotations
 
@@ -10,32 +10,11 @@ class NewRecord:
     """A record to append.
 
     Attributes:
-        value: The payload.
+        value: The payload; None for a tombstone.
         key: What it is about, if its producer says so.
-        headers: Names and values; a name occurs once.
+        headers: Names and values, in order; a name may occur again.
     """
 
-    value: bytes
+    value: bytes | None
     key: bytes | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class StreamRecord:
-    """A record as the stream keeps it.
-
-    Attributes:
-        partition: Its partition.
-        offset: Its place there; later records have greater offsets, with gaps.
-        known_at: When it was appended, microseconds since the epoch, UTC.
-        key: What it is about, if its producer said so.
-        value: The payload.
-        headers: Names and values.
-    """
-
-    partition: int
-    offset: int
-    known_at: int
-    key: bytes | None
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...]

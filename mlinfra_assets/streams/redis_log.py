@@ -7,16 +7,19 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import polars as pl
 import redis
 
 from mlinfra_assets.clock import to_micros
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.redis_server import reachable
 from mlinfra_assets.streams import entry, scripts
-from mlinfra_assets.streams.entry_id import from_offset, to_offset
-from mlinfra_assets.streams.errors import RetentionGapError, StreamResetError
-from mlinfra_assets.streams.record import NewRecord, StreamRecord
+from mlinfra_assets.streams.entry_id import first_offset, from_offset, to_offset
+from mlinfra_assets.streams.errors import RetentionGapError
+from mlinfra_assets.streams.record import NewRecord
+from mlinfra_assets.streams.records import batches, sizes
 from mlinfra_assets.streams.redis_follower import RedisFollower
+from mlinfra_assets.streams.topic_state import TopicState
 
 PREFIX = "mlinfra:stream:"
 PARTITION = 0
@@ -48,7 +51,7 @@ class RedisLog:
 
         Raises:
             UnavailableError: Redis is gone or full.
-            InvalidInputError: `at` has no zone, or a record carries a header twice.
+            InvalidInputError: `at` has no zone.
         """
         ids: list[bytes] = []
         for batch in _batches((at, record) for record in records):
@@ -57,7 +60,7 @@ class RedisLog:
         return [(PARTITION, to_offset(entry_id)) for entry_id in ids]
 
     def append_at(self, topic: str, records: Iterable[tuple[datetime, NewRecord]]) -> int:
-        """Append many records, each at its own moment; returns how many. See `StreamLog.append_at`.
+        """Append many records, each at its own moment, in non-decreasing order of time; returns how many.
 
         Raises:
             UnavailableError: Redis is gone or full; a first part of the records may be there.
@@ -75,18 +78,15 @@ class RedisLog:
         last = to_offset(info["last-generated-id"]) if info else 0
         return {PARTITION: last} if last else {}
 
-    def first(self, topic: str) -> dict[int, int]:
-        """First offset that is still there, by partition; empty if none is."""
-        with reachable(self._client):
-            found = self._client.xrange(PREFIX + topic, count=1)
-        return {PARTITION: to_offset(found[0][0])} if found else {}
+    def state(self, topic: str) -> TopicState:
+        """How a topic stands. Redis does not tell a stream from another of the same name."""
+        _, gone = self._portion(topic, b"-", b"+", 1)
+        return TopicState(topic, None, {PARTITION: gone + 1}, self.end(topic))
 
     def read(
         self, topic: str, after: Mapping[int, int], upto: Mapping[int, int], max_records: int, max_bytes: int
-    ) -> Iterator[list[StreamRecord]]:
-        """The records past `after` up to and including `upto`, in batches. See `StreamLog.read`.
-
-        A batch holds at most `max_records`, and ends with the record that takes it to `max_bytes`.
+    ) -> Iterator[pl.DataFrame]:
+        """The records past `after` up to and including `upto`, in frames. See `StreamLog.read`.
 
         Raises:
             RetentionGapError: Records past `after` are gone.
@@ -96,23 +96,17 @@ class RedisLog:
         last = upto.get(PARTITION)
         if last is None:
             return
-        position = after.get(PARTITION, -1)
-        self._refuse_reset(topic, position)
-        batch: list[StreamRecord] = []
-        held = 0
-        for record in self._entries(topic, position, last):
-            batch.append(record)
-            held += entry.size(record)
-            if len(batch) >= max_records or held >= max_bytes:
-                yield batch
-                batch, held = [], 0
-        if batch:
-            yield batch
+        self.state(topic).refuse_misfit(after, None)
+        yield from batches(self._portions(topic, after.get(PARTITION, -1), last), max_records, max_bytes)
 
-    def trim(self, topic: str, upto: Mapping[int, int]) -> int:
-        """Remove the records up to and including `upto`; returns how many."""
+    def trim(self, topic: str, upto: Mapping[int, int], before: datetime | None = None) -> int:
+        """Remove the records up to and including `upto`, only those appended before `before`; returns how many."""
         last = upto.get(PARTITION)
         if last is None:
+            return 0
+        if before is not None:
+            last = min(last, first_offset(before) - 1)
+        if last < 0:
             return 0
         keys = [PREFIX + topic, f"{PREFIX}{topic}:trimmed"]
         with reachable(self._client):
@@ -132,23 +126,22 @@ class RedisLog:
         with reachable(self._client):
             return int(self._behind(keys=[PREFIX + topic], args=[b"-" if start is None else from_offset(start), most]))
 
-    def _entries(self, topic: str, position: int, last: int) -> Iterator[StreamRecord]:
-        """Records one by one, fetched in portions whose size follows that of the records seen."""
+    def _portions(self, topic: str, position: int, last: int) -> Iterator[pl.DataFrame]:
+        """Records, fetched in portions whose size follows that of the records seen."""
         look = FIRST_LOOK
         while position < last:
             start = b"(" + from_offset(position) if position >= 0 else b"-"
             found, gone = self._portion(topic, start, from_offset(last), look)
             if gone > position:
-                raise _gap(topic, gone, position)
-            fetched = 0
-            for entry_id, fields in found:
-                record = entry.to_record(entry_id, dict(zip(fields[::2], fields[1::2], strict=True)))
-                position = record.offset
-                fetched += entry.size(record)
-                yield record
+                raise RetentionGapError(topic, PARTITION, position + 1, gone, None)
+            if not found:
+                return
+            portion = entry.to_frame(found)
+            position = int(portion["offset"][-1])
+            yield portion
             if len(found) < look:
                 return
-            look = max(1, min(LOOK, LOOK_BYTES * look // max(fetched, 1)))
+            look = max(1, min(LOOK, LOOK_BYTES * look // max(int(sizes(portion).sum()), 1)))
 
     def _portion(self, topic: str, start: bytes, last: bytes, count: int) -> tuple[list, int]:
         """Entries from `start` on, and the last offset that was ever removed (-1: none), seen at one moment."""
@@ -158,14 +151,6 @@ class RedisLog:
         gone = max(to_offset(i) for i in (trimmed or b"0-0", deleted or b"0-0"))
         return found, gone or -1
 
-    def _refuse_reset(self, topic: str, position: int) -> None:
-        end = self.end(topic).get(PARTITION, -1)
-        if position > end:
-            raise StreamResetError(
-                f"stream {topic} ends at {end if end >= 0 else 'nothing'}, before the reader's position {position}: it "
-                "was emptied or replaced, and new records could be taken for old ones; restore Redis's data"
-            )
-
     def _info(self, topic: str) -> dict[str, Any]:
         with reachable(self._client):
             try:
@@ -174,14 +159,6 @@ class RedisLog:
                 if "no such key" in str(error):
                     return {}
                 raise
-
-
-def _gap(topic: str, gone: int, position: int) -> RetentionGapError:
-    stands = f"at {position}" if position >= 0 else "at the start"
-    return RetentionGapError(
-        f"stream {topic}: records up to offset {gone} were removed, but the reader stands {stands}: what lies between "
-        "is lost here; bring it in from the producer again, or restore the stream, before reading on"
-    )
 
 
 def _in_order(records: Iterable[tuple[datetime, NewRecord]]) -> Iterator[tuple[datetime, NewRecord]]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from mlinfra_assets.errors import UnavailableError
-from mlinfra_assets.ingest.raw import land_stream
+from mlinfra_assets.ingest.streams import land_stream
 from mlinfra_assets.redis_server import connect
 from mlinfra_assets.streams.log import StreamLog
 from tests.support.faults.ingestion import Ingestion
@@ -36,14 +36,14 @@ class Interrupted:
 
 def land(ingestion: Ingestion, after: int, act: Callable[[], None]) -> None:
     log = cast("StreamLog", Interrupted(ingestion.log, after, act))
-    land_stream(ingestion.lake, log, ingestion.source, RUN, ingestion.clock.now())
+    land_stream(ingestion.lake, log, ingestion.source, RUN, ingestion.clock)
 
 
 @pytest.mark.parametrize("batch", [20, 400])
 def test_a_redis_killed_in_mid_read_loses_and_repeats_nothing(
     ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
-    monkeypatch.setattr("mlinfra_assets.ingest.raw.BATCH_RECORDS", batch)
+    monkeypatch.setattr("mlinfra_assets.ingest.streams.BATCH_RECORDS", batch)
 
     def kill() -> None:
         server = connect(ingestion.settings)

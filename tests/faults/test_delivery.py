@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from mlinfra_assets import names
-from mlinfra_assets.ingest.raw import land_stream
+from mlinfra_assets.ingest.streams import land_stream
 from mlinfra_assets.streams.log import StreamLog
 from tests.support.faults.events import START, event, payload
 from tests.support.faults.ingestion import Ingestion
@@ -21,12 +21,12 @@ LIMIT = 1_048_576
 
 
 def test_a_position_delivered_three_times_is_one_row(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlinfra_assets.ingest.raw.BATCH_RECORDS", 30)
+    monkeypatch.setattr("mlinfra_assets.ingest.streams.BATCH_RECORDS", 30)
     ingestion.produce(100)
-    land_stream(ingestion.lake, thrice(ingestion.log), ingestion.source, RUN, ingestion.clock.now())
+    land_stream(ingestion.lake, thrice(ingestion.log), ingestion.source, RUN, ingestion.clock)
     ingestion.produce(50)
     for _ in range(3):
-        land_stream(ingestion.lake, thrice(ingestion.log), ingestion.source, RUN, ingestion.clock.now())
+        land_stream(ingestion.lake, thrice(ingestion.log), ingestion.source, RUN, ingestion.clock)
         ingestion.validate()
     ingestion.check()
 
@@ -134,4 +134,4 @@ class Thrice:
 
     def read(self, topic: str, after: Mapping[int, int], upto: Mapping[int, int], **limits: Any) -> Iterator:
         for batch in self._log.read(topic, after, upto, **limits):
-            yield from (batch, batch, [*batch, *batch, *batch])
+            yield from (batch, batch, pl.concat([batch] * 3))

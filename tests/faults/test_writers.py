@@ -33,7 +33,7 @@ def test_a_commit_whose_answer_is_lost_is_found_to_be_there(
 ) -> None:
     """The `nth` append goes in, but its writer is told otherwise: what an object store's lost answer looks like."""
     ingestion.produce(90)
-    monkeypatch.setattr("mlinfra_assets.ingest.raw.BATCH_RECORDS", 40)
+    monkeypatch.setattr("mlinfra_assets.ingest.streams.BATCH_RECORDS", 40)
     monkeypatch.setattr(appending, "write_deltalake", losing_an_answer(answer, nth))
     with nullcontext() if isinstance(answer, CommitFailedError) else pytest.raises(MlinfraError, match="run again"):
         ingestion.ingest()

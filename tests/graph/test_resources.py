@@ -15,7 +15,8 @@ from mlinfra_assets.definitions import build_definitions
 from mlinfra_assets.settings import Settings
 from resources.clock import ClockResource
 from resources.lake import LakeResource
-from resources.redis import OnlineStoreResource, StreamResource
+from resources.redis import OnlineStoreResource
+from resources.streams import StreamResource
 
 WORD = "of-nobodys-business"
 NEEDED = {

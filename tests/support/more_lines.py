@@ -39,4 +39,4 @@ def send(platform: Platform, count: int, broken: int = 0) -> list[bytes]:
     platform.clock.set(at)
     records = [line(n, at, **({"Quantity": "a dozen"} if n < broken else {})) for n in range(count)]
     platform.log.append(TOPIC, records, at=at)
-    return [record.value for record in records]
+    return [record.value or b"" for record in records]

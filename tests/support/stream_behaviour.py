@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 import redis
 
@@ -13,19 +14,25 @@ from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.streams.entry_id import MAX_SEQUENCE, from_offset
 from mlinfra_assets.streams.errors import RetentionGapError, StreamResetError
 from mlinfra_assets.streams.log import StreamLog
-from mlinfra_assets.streams.record import NewRecord, StreamRecord
+from mlinfra_assets.streams.record import NewRecord
+from mlinfra_assets.streams.records import RECORDS
 from mlinfra_assets.streams.redis_log import PREFIX, RedisLog
 
 AT = datetime(2011, 6, 1, 12, tzinfo=UTC)
 
 
-def read(log: StreamLog, topic: str, after: dict[int, int] | None = None) -> list[StreamRecord]:
-    batches = log.read(topic, after or {}, log.end(topic), max_records=1000, max_bytes=1 << 20)
-    return [record for batch in batches for record in batch]
+def read(log: StreamLog, topic: str, after: dict[int, int] | None = None) -> pl.DataFrame:
+    frames = list(log.read(topic, after or {}, log.end(topic), max_records=1000, max_bytes=1 << 20))
+    assert all(frame.height and frame.schema == RECORDS for frame in frames)
+    return pl.concat([pl.DataFrame(schema=RECORDS), *frames])
 
 
-def values(log: StreamLog, topic: str, after: dict[int, int] | None = None) -> list[bytes]:
-    return [record.value for record in read(log, topic, after)]
+def known(log: StreamLog, topic: str) -> list[datetime]:
+    return read(log, topic)["known_at"].to_list()
+
+
+def values(log: StreamLog, topic: str, after: dict[int, int] | None = None) -> list[bytes | None]:
+    return read(log, topic, after)["payload"].to_list()
 
 
 def numbered(count: int) -> list[NewRecord]:
@@ -35,15 +42,29 @@ def numbered(count: int) -> list[NewRecord]:
 class StreamBehaviour:
     def test_a_record_comes_back_as_it_was(self, client: redis.Redis) -> None:
         log = RedisLog(client)
-        record = NewRecord(b"\x00\xff", key=b"k\n", headers=(("größe", b"\x01"), ("empty", b"")))
+        record = NewRecord(b"\x00\xff", key=b"k\n", headers=(("größe", b"\x01"), ("empty", b""), ("größe", b"\x02")))
         [(partition, offset)] = log.append("lines", [record], at=AT)
-        assert read(log, "lines") == [
-            StreamRecord(partition, offset, to_micros(AT), record.key, record.value, record.headers)
+        assert read(log, "lines").to_dicts() == [
+            {
+                "partition": partition,
+                "offset": offset,
+                "event_time": None,
+                "known_at": AT,
+                "key": record.key,
+                "headers": [{"name": name, "value": value} for name, value in record.headers],
+                "payload": record.value,
+            }
         ]
+
+    def test_a_tombstone_has_no_value(self, client: redis.Redis) -> None:
+        log = RedisLog(client)
+        log.append("lines", [NewRecord(None, key=b"k"), NewRecord(b"", key=b"k"), NewRecord(None)], at=AT)
+        assert values(log, "lines") == [None, b"", None]
+        assert read(log, "lines")["key"].to_list() == [b"k", b"k", None]
 
     def test_nothing_was_ever_there(self, client: redis.Redis) -> None:
         log = RedisLog(client)
-        assert (log.end("lines"), log.first("lines"), values(log, "lines")) == ({}, {}, [])
+        assert (log.end("lines"), dict(log.state("lines").oldest), values(log, "lines")) == ({}, {0: 0}, [])
         assert log.append("lines", []) == []
         assert log.append("lines", [], at=AT) == []
         assert log.trim("lines", {0: 5}) == 0
@@ -54,16 +75,15 @@ class StreamBehaviour:
         positions = log.append("lines", numbered(3))
         assert positions == sorted(set(positions))
         now = datetime.now(UTC)
-        assert all(abs(from_micros(r.known_at) - now) < timedelta(minutes=1) for r in read(log, "lines"))
+        assert all(abs(at - now) < timedelta(minutes=1) for at in known(log, "lines"))
 
     def test_a_chosen_time_is_kept_and_never_goes_back(self, client: redis.Redis) -> None:
         log = RedisLog(client)
         log.append("lines", numbered(2), at=AT)
         log.append("lines", numbered(1), at=AT - timedelta(days=1))
         log.append("lines", numbered(1), at=AT + timedelta(milliseconds=1))
-        known = [from_micros(record.known_at) for record in read(log, "lines")]
-        assert known == [AT, AT, AT, AT + timedelta(milliseconds=1)]
-        offsets = [record.offset for record in read(log, "lines")]
+        assert known(log, "lines") == [AT, AT, AT, AT + timedelta(milliseconds=1)]
+        offsets = read(log, "lines")["offset"].to_list()
         assert offsets == sorted(set(offsets))
 
     def test_a_full_millisecond_runs_over_into_the_next(self, client: redis.Redis) -> None:
@@ -71,20 +91,19 @@ class StreamBehaviour:
         millis = to_micros(AT) // 1000
         client.xadd(PREFIX + "lines", {b"v": b"last"}, id=f"{millis}-{MAX_SEQUENCE}")
         log.append("lines", numbered(1), at=AT)
-        assert [r.known_at for r in read(log, "lines")] == [to_micros(AT), to_micros(AT) + 1000]
+        assert known(log, "lines") == [AT, AT + timedelta(milliseconds=1)]
 
     def test_a_time_before_the_epoch_is_its_start(self, client: redis.Redis) -> None:
         log = RedisLog(client)
         log.append("lines", numbered(2), at=datetime(1969, 1, 1, tzinfo=UTC))
-        assert [r.known_at for r in read(log, "lines")] == [0, 0]
+        assert known(log, "lines") == [from_micros(0)] * 2
 
     def test_history_is_appended_in_bulk(self, client: redis.Redis) -> None:
         log = RedisLog(client)
         records = [(AT + timedelta(seconds=n // 3), record) for n, record in enumerate(numbered(1234))]
         assert log.append_at("lines", iter(records)) == 1234
-        found = read(log, "lines")
-        assert [r.value for r in found] == [record.value for _, record in records]
-        assert [from_micros(r.known_at) for r in found] == [at for at, _ in records]
+        assert values(log, "lines") == [record.value for _, record in records]
+        assert known(log, "lines") == [at for at, _ in records]
 
     def test_history_that_goes_back_is_refused(self, client: redis.Redis) -> None:
         log = RedisLog(client)
@@ -112,7 +131,7 @@ class StreamBehaviour:
         log = RedisLog(client)
         offsets = [offset for _, offset in log.append("lines", numbered(10), at=AT)]
         found = log.read("lines", {0: offsets[2]}, {0: offsets[6]}, max_records=1000, max_bytes=1 << 20)
-        assert [r.value for batch in found for r in batch] == [b"3", b"4", b"5", b"6"]
+        assert [value for frame in found for value in frame["payload"]] == [b"3", b"4", b"5", b"6"]
         assert list(log.read("lines", {0: offsets[2]}, {}, max_records=1, max_bytes=1)) == []
         assert values(log, "lines", {0: offsets[9]}) == []
 
@@ -137,7 +156,7 @@ class StreamBehaviour:
         end = log.end("lines")
         assert log.trim("lines", {0: offsets[3]}) == 4
         assert log.trim("lines", {0: offsets[3]}) == 0
-        assert (log.first("lines"), log.end("lines")) == ({0: offsets[4]}, end)
+        assert (dict(log.state("lines").oldest), log.end("lines")) == ({0: offsets[3] + 1}, end)
         assert values(log, "lines", {0: offsets[3]}) == [b"4", b"5", b"6", b"7", b"8", b"9"]
         assert log.trim("lines", {}) == 0
 
@@ -146,7 +165,7 @@ class StreamBehaviour:
         log.append("lines", numbered(3), at=AT)
         end = log.end("lines")
         log.trim("lines", {0: end[0] + 1000})
-        assert (log.first("lines"), log.end("lines")) == ({}, end)
+        assert (dict(log.state("lines").oldest), log.end("lines")) == ({0: end[0] + 1}, end)
         assert values(log, "lines", end) == []
         [(_, offset)] = log.append("lines", numbered(1), at=AT)
         assert offset > end[0]
@@ -184,4 +203,4 @@ class StreamBehaviour:
     def test_an_entry_of_another_program_comes_through(self, client: redis.Redis) -> None:
         client.xadd(PREFIX + "lines", {b"v": b"x", b"other": b"y"}, id=from_offset(5 << 20).decode())
         client.xadd(PREFIX + "lines", {b"other": b"y"}, id=from_offset(6 << 20).decode())
-        assert values(RedisLog(client), "lines") == [b"x", b""]
+        assert values(RedisLog(client), "lines") == [b"x", None]

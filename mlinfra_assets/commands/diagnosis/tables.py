@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlinfra_assets.commands.diagnosis.finding import Finding, State, broken
-from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
+from mlinfra_assets.commands.source_status import PartitionStatus, SourceStatus
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.settings import Settings
@@ -31,7 +31,8 @@ def lake(settings: Settings) -> Iterator[Finding]:
 
 
 def arrivals(settings: Settings) -> Iterator[Finding]:
-    """For each source, what has arrived against what raw holds."""
+    """How far raw is behind what has arrived, source by source."""
+    from mlinfra_assets.commands.source_status import source_statuses
     from mlinfra_assets.commands.sources import declared_sources
 
     area = "Sources"
@@ -40,44 +41,33 @@ def arrivals(settings: Settings) -> Iterator[Finding]:
     except MlinfraError as error:
         yield broken(area, "declarations", error)
         return
-    for source in sources.values():
-        try:
-            yield (
-                _stream(area, source, settings)
-                if isinstance(source.ingest, StreamIngest)
-                else _files(area, source, settings)
-            )
-        except MlinfraError as error:
-            yield broken(area, source.name, error)
+    for status in source_statuses(settings, sources):
+        yield _finding(area, status)
 
 
-def _stream(area: str, source: Source, settings: Settings) -> Finding:
-    from mlinfra_assets import names
-    from mlinfra_assets.ingest.raw import offsets
-    from mlinfra_assets.redis_server import connect
-    from mlinfra_assets.streams.redis_log import RedisLog
+def _finding(area: str, status: SourceStatus) -> Finding:
+    remedy = f"materialize raw/{status.source}; with mlinfra up its sensor does"
+    if status.problem:
+        return Finding(area, status.source, status.problem, State.BROKEN)
+    if status.system == "files":
+        value = (
+            f"{status.waiting} files wait in {status.place}" if status.waiting else f"no file waits in {status.place}"
+        )
+        return (
+            Finding(area, status.source, value, State.NOTE, remedy)
+            if status.waiting
+            else Finding(area, status.source, value)
+        )
+    place = f"{status.system} {status.place}"
+    if not status.partitions:
+        return Finding(area, status.source, f"{place}: the stream is empty")
+    if not status.behind:
+        return Finding(area, status.source, f"{place}: raw holds the whole stream, {len(status.partitions)} partitions")
+    behind = "; ".join(f"partition {p.partition}: {_lag(status.system, p)}" for p in status.behind)
+    return Finding(area, status.source, f"{place}: raw is behind: {behind}", State.NOTE, remedy)
 
-    assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
-    end = RedisLog(connect(settings)).end(source.ingest.topic)
-    held = offsets(Lake(settings.lake).table(names.table(*names.raw(source.name))), source.name, sorted(end))
-    behind = [f"partition {p}: raw at {held.get(p, 'nothing')}, stream at {last}" for p, last in end.items()
-              if held.get(p, -1) < last]  # fmt: skip
-    if behind:
-        remedy = f"materialize raw/{source.name}; with mlinfra up its sensor does"
-        return Finding(area, source.name, "raw is behind: " + "; ".join(behind), State.NOTE, remedy)
-    return Finding(area, source.name, "raw holds the whole stream" if end else "the stream is empty")
 
-
-def _files(area: str, source: Source, settings: Settings) -> Finding:
-    from mlinfra_assets import names
-    from mlinfra_assets.connectors.files import new_files
-    from mlinfra_assets.ingest.raw import held_files
-
-    assert isinstance(source.ingest, FilesIngest)  # noqa: S101 - the caller chose by this very type
-    held = held_files(Lake(settings.lake).table(names.table(*names.raw(source.name))))
-    folder = settings.landing / source.name
-    waiting = new_files(str(folder), source.ingest, held) if folder.is_dir() else []
-    if waiting:
-        remedy = f"materialize raw/{source.name}; with mlinfra up its sensor does"
-        return Finding(area, source.name, f"{len(waiting)} files wait in {folder}", State.NOTE, remedy)
-    return Finding(area, source.name, f"raw holds {len(held)} files, none waits")
+def _lag(system: str, status: PartitionStatus) -> str:
+    held = "nothing" if status.held is None else str(status.held)
+    lag = f", {status.lag:,} offsets behind" if system == "kafka" else ""
+    return f"raw at {held}, stream at {status.end}{lag}"

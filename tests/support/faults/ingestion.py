@@ -10,7 +10,8 @@ from datetime import datetime
 from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.ingest.processed import Validated, validate_source
-from mlinfra_assets.ingest.raw import Landed, land_stream
+from mlinfra_assets.ingest.raw import Landed
+from mlinfra_assets.ingest.streams import land_stream
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.settings import Settings
@@ -72,7 +73,7 @@ class Ingestion:
 
     def land(self) -> Landed:
         """Bring what the stream holds into raw, in this process."""
-        return land_stream(self.lake, self.log, self.source, RUN, self.clock.now())
+        return land_stream(self.lake, self.log, self.source, RUN, self.clock)
 
     def validate(self) -> Validated:
         """Bring what raw holds through the contract, in this process."""

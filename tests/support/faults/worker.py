@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 
 from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.errors import MlinfraError
-from mlinfra_assets.ingest import processed, raw
+from mlinfra_assets.ingest import processed, streams
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.settings import Settings
@@ -83,13 +83,13 @@ class Worker:
 
 def ingest(settings: Settings, task: Task) -> None:
     """Bring what the stream holds through raw and contract, as a run does."""
-    raw.BATCH_RECORDS = processed.BATCH_RECORDS = task.batch
+    streams.BATCH_RECORDS = processed.BATCH_RECORDS = task.batch
     lake, source = Lake(settings.lake), VARIANTS[task.variant](task.topic, task.system)
     log, clock = open_log(settings, source), HomeClock(settings.home)
     while True:
         if task.die_committing == "raw":
             die_at_next_commit()
-        raw.land_stream(lake, log, source, RUN, clock.now())
+        streams.land_stream(lake, log, source, RUN, clock)
         if task.die_committing == "processed":
             die_at_next_commit()
         processed.validate_source(lake, source, RUN, clock.now(), max_payload_bytes=settings.max_payload_bytes)

@@ -52,9 +52,9 @@ def test_a_home_is_examined_from_end_to_end(home: Path, capsys: pytest.CaptureFi
     assert found["Home/clock"]["value"] == "simulated: 2011-12-09T00:00:00+00:00"
     assert found["Redis/server"]["value"].startswith("embedded, version ")
     assert found["Lake/raw/order_lines"]["value"].endswith(", 1 rows")
-    assert found["Sources/order_lines"]["value"].startswith("raw is behind: partition 0")
+    assert found["Sources/order_lines"]["value"].startswith("redis order_lines: raw is behind: partition 0")
     assert found["Sources/exchange_rates"]["value"].startswith("1 files wait in ")
-    assert found["Sources/outcomes"]["value"] == "the stream is empty"
+    assert found["Sources/outcomes"]["value"] == "redis outcomes: the stream is empty"
     assert found["Dagster/home"]["state"] == "ok"
 
 

@@ -25,7 +25,7 @@ def predict(api, *keys, model="churn"):
 
 def logged(log: RedisLog) -> list[bytes]:
     end = log.end(names.PREDICTIONS)
-    return [record.value for batch in log.read(names.PREDICTIONS, {}, end, 1_000, 1 << 30) for record in batch]
+    return [value for frame in log.read(names.PREDICTIONS, {}, end, 1_000, 1 << 30) for value in frame["payload"]]
 
 
 def test_every_prediction_is_in_the_stream_as_it_was_answered(api, loaded, log):
@@ -66,7 +66,7 @@ def test_a_logged_prediction_keeps_the_contract_and_reads_back(api, loaded, log)
 def test_on_a_simulated_clock_the_stream_takes_that_time(api, loaded, log):
     predict(api, KEYS[0])
     (batch,) = log.read(names.PREDICTIONS, {}, log.end(names.PREDICTIONS), 10, 1 << 20)
-    assert batch[0].known_at == to_micros(NOW) // 1_000 * 1_000
+    assert to_micros(batch["known_at"][0]) == to_micros(NOW) // 1_000 * 1_000
 
 
 def test_without_the_stream_there_is_no_answer(loaded, clock, settings, redis_server, tmp_path):

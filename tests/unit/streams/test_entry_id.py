@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlinfra_assets.streams.entry_id import MAX_MILLIS, MAX_SEQUENCE, from_offset, known_at, to_offset
+from mlinfra_assets.clock import from_micros
+from mlinfra_assets.streams.entry_id import MAX_MILLIS, MAX_SEQUENCE, first_offset, from_offset, to_offset
 
 IDS = st.tuples(st.integers(0, MAX_MILLIS), st.integers(0, MAX_SEQUENCE))
 
@@ -15,7 +16,11 @@ def test_offsets_order_as_entry_ids_do(one: tuple[int, int], other: tuple[int, i
     assert (left < right) == (one < other)
     assert from_offset(left) == b"%d-%d" % one
     assert left < 2**63
-    assert known_at(left) == one[0] * 1000
+
+
+def test_the_first_offset_of_a_moment_is_that_of_no_record_before_it() -> None:
+    assert first_offset(from_micros(5_000)) == to_offset(b"5-0")
+    assert first_offset(from_micros(5_001)) == to_offset(b"6-0")
 
 
 def test_an_id_that_does_not_fit_is_refused() -> None:

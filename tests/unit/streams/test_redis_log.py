@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from mlinfra_assets.embedded_redis import EmbeddedRedis
-from mlinfra_assets.errors import InvalidInputError, UnavailableError
+from mlinfra_assets.errors import UnavailableError
 from mlinfra_assets.streams.record import NewRecord
 from mlinfra_assets.streams.redis_log import RedisLog
 from tests.support.stream_behaviour import AT, StreamBehaviour, values
@@ -48,9 +48,3 @@ def test_a_full_server_refuses_the_batch_and_can_still_be_read_and_trimmed(
     client.config_set("maxmemory", "64mb")
     log.append("lines", [NewRecord(b"accepted")], at=at)
     assert values(log, "lines", {0: log.end("lines")[0] - 1}) == [b"accepted"]
-
-
-def test_a_header_twice_is_refused(client: redis.Redis) -> None:
-    twice = NewRecord(b"v", headers=(("h", b"1"), ("h", b"2")))
-    with pytest.raises(InvalidInputError, match="header twice"):
-        RedisLog(client).append("lines", [twice])

@@ -1,0 +1,115 @@
+"""Kafka's topics: how they stand, and making those that are the platform's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any, cast
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import EarliestSpec, LatestSpec, OffsetSpec
+from confluent_kafka.admin._topic import TopicDescription
+from confluent_kafka.cimpl import NewTopic
+
+from mlinfra_assets.errors import UnavailableError
+from mlinfra_assets.settings import Settings
+from mlinfra_assets.streams.kafka_config import UNKNOWN_TOPIC, client_config, reachable
+from mlinfra_assets.streams.topic_state import TopicState
+
+REQUEST_SECONDS = 15.0
+OWN_TOPIC = {
+    # The broker's clock says when a record was appended, which is when it was known.
+    "message.timestamp.type": "LogAppendTime"
+}
+
+
+class KafkaTopics:
+    """The topics of a Kafka.
+
+    Args:
+        settings: Which brokers, and how to log in.
+        own: Topics that the platform itself writes: they are made when they are missing. Any other has to be there.
+    """
+
+    def __init__(self, settings: Settings, own: Iterable[str] = ()) -> None:
+        self._servers = settings.kafka_servers
+        self._own = set(own)
+        with reachable(self._servers):
+            # Kept for as long as answers are waited for: a client that is collected takes its futures with it.
+            self._admin = AdminClient(client_config(settings))
+
+    def state(self, topic: str) -> TopicState:
+        """How a topic stands; what an open transaction holds back is not there yet.
+
+        Raises:
+            UnavailableError: The topic does not exist, or Kafka cannot be reached.
+        """
+        found = self._describe(topic)
+        partitions = [TopicPartition(topic, p.id) for p in found.partitions]
+        asked = [self._offsets(partitions, spec) for spec in (EarliestSpec(), LatestSpec())]
+        with reachable(self._servers):
+            oldest, following = ({p.partition: f.result().offset for p, f in a.items()} for a in asked)
+        end = {p: offset - 1 for p, offset in following.items() if offset > 0}
+        return TopicState(topic, str(found.topic_id), oldest, end)
+
+    def incarnation(self, topic: str) -> str:
+        """The id of a topic: another one of the same name has another.
+
+        Raises:
+            UnavailableError: The topic does not exist, or Kafka cannot be reached.
+        """
+        return str(self._describe(topic).topic_id)
+
+    def create(self, topic: str, partitions: int = -1, config: Mapping[str, str] | None = None) -> None:
+        """Make a topic; one that is there already stays as it is.
+
+        Args:
+            topic: Its name.
+            partitions: How many; -1: as many as the brokers give by default.
+            config: Its configuration, as Kafka names it.
+        """
+        new = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=dict(config or {}))
+        asked = self._admin.create_topics([new], request_timeout=REQUEST_SECONDS)
+        with reachable(self._servers):
+            try:
+                asked[topic].result()
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+
+    def require(self, topic: str) -> None:
+        """Stop if a topic does not exist and is not the platform's own to make.
+
+        Raises:
+            UnavailableError: It does not exist, or Kafka cannot be reached.
+        """
+        self._describe(topic)
+
+    def _describe(self, topic: str) -> TopicDescription:
+        with reachable(self._servers):
+            try:
+                return self._described(topic)
+            except KafkaException as error:
+                if error.args[0].code() not in UNKNOWN_TOPIC:
+                    raise
+        if topic not in self._own:
+            raise UnavailableError(
+                f"there is no topic {topic} at Kafka {self._servers}: create it (with message.timestamp.type="
+                "LogAppendTime), or correct the topic of the source's declaration"
+            )
+        self.create(topic, config=OWN_TOPIC)
+        with reachable(self._servers):
+            return self._described(topic)
+
+    def _described(self, topic: str) -> TopicDescription:
+        asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_SECONDS)
+        return cast("TopicDescription", asked[topic].result())
+
+    def _offsets(self, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, Future[Any]]:
+        with reachable(self._servers):
+            return self._admin.list_offsets(
+                dict.fromkeys(partitions, spec),
+                isolation_level=IsolationLevel.READ_COMMITTED,
+                request_timeout=REQUEST_SECONDS,
+            )
