@@ -15,6 +15,9 @@ telemetry:
 nux:
   enabled: false
 # runs and events are kept in SQLite files in this folder, which may be moved
+run_launcher:
+  module: mlinfra_assets.run_launcher
+  class: WatchedRunLauncher
 run_monitoring:
   # a run whose process is gone is marked as failed, so that the sensor which asked for it asks again
   enabled: true
