@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, cast
 
 import polars as pl
-import pytest
 
 from mlinfra_assets import names
-from mlinfra_assets.ingest.streams import land_stream
-from mlinfra_assets.streams.log import StreamLog
 from tests.support.faults.events import START, event, payload
+from tests.support.faults.faulty_stream import Again
 from tests.support.faults.ingestion import Ingestion
-from tests.support.faults.worker import RUN
 
 LIMIT = 1_048_576
 
 
-def test_a_position_delivered_three_times_is_one_row(ingestion: Ingestion, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlinfra_assets.ingest.streams.BATCH_RECORDS", 30)
+def test_a_position_delivered_three_times_is_one_row(ingestion: Ingestion) -> None:
     ingestion.produce(100)
-    land_stream(ingestion.lake, thrice(ingestion.log), ingestion.source, RUN, ingestion.clock)
+    ingestion.land(Again(ingestion.log), batch=30)
     ingestion.produce(50)
     for _ in range(3):
-        land_stream(ingestion.lake, thrice(ingestion.log), ingestion.source, RUN, ingestion.clock)
+        ingestion.land(Again(ingestion.log), batch=30)
         ingestion.validate()
     ingestion.check()
 
@@ -117,21 +111,3 @@ def test_numbers_at_their_limits_come_through_exactly(ingestion: Ingestion) -> N
     assert found["id"].to_list() == [-(2**63), 2**63 - 1]
     assert found["ratio"].to_list() == [5e-324, 1.7976931348623157e308]
     assert found["amount"].to_list() == [Decimal("9999999999999999.99"), Decimal("0.00")]
-
-
-def thrice(log: StreamLog) -> StreamLog:
-    return cast("StreamLog", Thrice(log))
-
-
-class Thrice:
-    """A stream that delivers each batch again and again, as one that promises at least once may do."""
-
-    def __init__(self, log: StreamLog) -> None:
-        self._log = log
-
-    def __getattr__(self, name: str):
-        return getattr(self._log, name)
-
-    def read(self, topic: str, after: Mapping[int, int], upto: Mapping[int, int], **limits: Any) -> Iterator:
-        for batch in self._log.read(topic, after, upto, **limits):
-            yield from (batch, batch, pl.concat([batch] * 3))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from mlinfra_assets.errors import MlinfraError
 from tests.support.faults.events import event
 from tests.support.faults.ingestion import Ingestion
 
@@ -26,4 +29,35 @@ def test_messages_that_the_contract_cannot_take_are_set_aside(ingestion: Ingesti
     ids = range(1000, 1020)
     ingestion.send([event(n, amount={"pounds": 1}) for n in ids], bad=ids)
     ingestion.produce(40)
+    ingestion.settle()
+
+
+@pytest.mark.parametrize(("before", "after"), [("plain", "stricter"), ("stricter", "plain")])
+def test_a_rule_that_changes_between_a_batchs_two_commits_leaves_each_record_in_one_table(
+    ingestion: Ingestion, before: str, after: str
+) -> None:
+    ingestion.declare(before)
+    ingestion.send([event(n, amount=-1 if n == 7 else n / 10) for n in range(30)], bad=[7])
+    ingestion.die("processed.between_commits")
+    ingestion.declare(after)
+    ingestion.send([event(n, amount=5) for n in range(30, 40)])
+    ingestion.ingest()
+    ingestion.ingest()
+    ingestion.bad = [7, *(n for n in range(10) if n != 7)]
+    ingestion.check()
+
+
+def test_a_contract_that_the_table_cannot_follow_stops_there_and_raw_goes_on(ingestion: Ingestion) -> None:
+    ingestion.produce(40)
+    ingestion.ingest()
+    ingestion.declare("retyped")
+    ingestion.produce(40)
+    ingestion.land()
+    for _ in range(2):
+        with pytest.raises(MlinfraError, match="amount"):
+            ingestion.validate()
+        ingestion.produce(20)
+        ingestion.land()
+    assert ingestion.table("raw").count() == len(ingestion.sent)
+    ingestion.declare("plain")
     ingestion.settle()

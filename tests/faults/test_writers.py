@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 
 import pytest
@@ -10,6 +9,7 @@ from deltalake.exceptions import CommitFailedError
 
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.lake import appending
+from tests.support.faults.faulty_stream import losing_an_answer
 from tests.support.faults.ingestion import Ingestion
 
 WRITERS = 8
@@ -33,20 +33,8 @@ def test_a_commit_whose_answer_is_lost_is_found_to_be_there(
 ) -> None:
     """The `nth` append goes in, but its writer is told otherwise: what an object store's lost answer looks like."""
     ingestion.produce(90)
-    monkeypatch.setattr("mlinfra_assets.ingest.streams.BATCH_RECORDS", 40)
     monkeypatch.setattr(appending, "write_deltalake", losing_an_answer(answer, nth))
     with nullcontext() if isinstance(answer, CommitFailedError) else pytest.raises(MlinfraError, match="run again"):
-        ingestion.ingest()
+        ingestion.ingest(batch=40)
     ingestion.settle()
     assert ingestion.table("raw").count() == 90
-
-
-def losing_an_answer(answer: Exception, nth: int) -> Callable[..., None]:
-    write, calls = appending.write_deltalake, iter(range(1, 1_000))
-
-    def written(*arguments: object, **options: object) -> None:
-        write(*arguments, **options)  # pyright: ignore[reportCallIssue, reportArgumentType]
-        if next(calls) == nth:
-            raise answer
-
-    return written

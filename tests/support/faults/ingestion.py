@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import cast
 
 from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.contracts.source import Source
@@ -15,6 +16,7 @@ from mlinfra_assets.ingest.streams import land_stream
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.settings import Settings
+from mlinfra_assets.streams.log import StreamLog
 from mlinfra_assets.streams.record import NewRecord
 from tests.support.faults.counting import assert_exactly_once
 from tests.support.faults.events import NAME, VARIANTS, event
@@ -71,18 +73,19 @@ class Ingestion:
         self.send([event(n, amount=-1) if n in bad else event(n) for n in ids], bad, at)
         return ids
 
-    def land(self) -> Landed:
-        """Bring what the stream holds into raw, in this process."""
-        return land_stream(self.lake, self.log, self.source, RUN, self.clock)
+    def land(self, log: object = None, batch: int = 10_000) -> Landed:
+        """Bring what the stream holds into raw, in this process; `log` takes the place of the stream itself."""
+        stream = cast("StreamLog", log or self.log)
+        return land_stream(self.lake, stream, self.source, RUN, self.clock, max_records=batch)
 
     def validate(self) -> Validated:
         """Bring what raw holds through the contract, in this process."""
-        limit, now = self.settings.max_payload_bytes, self.clock.now()
-        return validate_source(self.lake, self.source, RUN, now, max_payload_bytes=limit)
+        limit = self.settings.max_payload_bytes
+        return validate_source(self.lake, self.source, RUN, self.clock.now(), max_payload_bytes=limit)
 
-    def ingest(self) -> Validated:
+    def ingest(self, batch: int = 10_000) -> Validated:
         """Both."""
-        self.land()
+        self.land(batch=batch)
         return self.validate()
 
     def start(self, kill_at: str = "", **changes: object) -> Worker:

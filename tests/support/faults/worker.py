@@ -8,13 +8,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing.connection import Connection
 
 from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.errors import MlinfraError
-from mlinfra_assets.ingest import processed, streams
+from mlinfra_assets.ingest.consumer import Pace, SourceConsumer
+from mlinfra_assets.ingest.processed import validate_source
+from mlinfra_assets.ingest.streams import land_stream
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.settings import Settings
@@ -36,6 +40,7 @@ class Task:
         batch: Records that a commit holds at most.
         until: Go on until raw holds this many records; 0: once, to the present end.
         die_committing: Die between the data file and the commit of the next batch in `raw` or `processed`.
+        follow: Follow the stream as a member of a group of consumers, until `until`, or for ever.
     """
 
     topic: str
@@ -44,6 +49,7 @@ class Task:
     batch: int = 50
     until: int = 0
     die_committing: str = ""
+    follow: bool = False
 
 
 class Worker:
@@ -82,17 +88,22 @@ class Worker:
 
 
 def ingest(settings: Settings, task: Task) -> None:
-    """Bring what the stream holds through raw and contract, as a run does."""
-    streams.BATCH_RECORDS = processed.BATCH_RECORDS = task.batch
+    """Bring what the stream holds through raw and contract, as a run does, or as a consumer."""
     lake, source = Lake(settings.lake), VARIANTS[task.variant](task.topic, task.system)
     log, clock = open_log(settings, source), HomeClock(settings.home)
+    if task.follow:
+        pace = Pace(linger=0.0, max_batch=task.batch, keep=timedelta(days=7))
+        consumer = SourceConsumer(lake, log, source, RUN, clock, pace, settings.max_payload_bytes)
+        for _ in consumer.follow(threading.Event(), "faults"):
+            if task.until and lake.table(f"raw/{NAME}").count() >= task.until:
+                return
     while True:
         if task.die_committing == "raw":
             die_at_next_commit()
-        streams.land_stream(lake, log, source, RUN, clock)
+        land_stream(lake, log, source, RUN, clock, max_records=task.batch)
         if task.die_committing == "processed":
             die_at_next_commit()
-        processed.validate_source(lake, source, RUN, clock.now(), max_payload_bytes=settings.max_payload_bytes)
+        validate_source(lake, source, RUN, clock.now(), max_payload_bytes=settings.max_payload_bytes)
         if lake.table(f"raw/{NAME}").count() >= task.until:
             return
 
