@@ -65,5 +65,9 @@ CHOICES: tuple[tuple[int, str, Callable[[Random], dict[str, Any]]], ...] = (
 def plan(seed: int, number: int, steps: int) -> list[Step]:
     """The steps of a round: equal arguments give equal steps."""
     rng = Random(f"{seed}/{number}")
-    chosen = rng.choices(CHOICES, weights=[weight for weight, _, _ in CHOICES], k=steps)
-    return [Step(name, options(rng)) for _, name, options in chosen]
+    weights = [weight for weight, _, _ in CHOICES]
+    made = []
+    for _ in range(steps):
+        [(_, name, options)] = rng.choices(CHOICES, weights)
+        made.append(Step(name, options(rng)))
+    return made

@@ -133,7 +133,8 @@ class RandomRound:
         """A table that an operator takes back by some versions, though not to before it was made."""
         if self.ingestion.table(zone).exists():
             table = DeltaTable(self.ingestion.table(zone).uri)
-            table.restore(max(0, table.version() - back))
+            if table.version() > 0:
+                table.restore(max(0, table.version() - back))
 
     def torn_commit(self, zone: str, share: float) -> None:
         """A power cut that leaves a part of the last commit, of which nobody was told; repaired as the message says."""
