@@ -23,6 +23,7 @@ from mlinfra_assets.contracts.source import FilesIngest, Source
 from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.contracts.violation import Violation
 from mlinfra_assets.fault_points import reach
+from mlinfra_assets.ingest.half_published import half_published
 from mlinfra_assets.ingest.profiles import Profiles
 from mlinfra_assets.ingest.raw import application, offsets
 from mlinfra_assets.ingest.source_breaker import SourceBreaker
@@ -233,10 +234,31 @@ def _publish(
     judged_by: Mapping[str, int],
 ) -> None:
     """Write the quarantine, then the valid rows; each table knows by itself what it already holds."""
-    for table, frame in ((tables.quarantine, processed.quarantined), (tables.processed, processed.valid)):
-        for partition, last in after.items():
-            rows = frame.filter(pl.col(names.PARTITION) == partition)
+    for partition, last in after.items():
+        of_it = pl.col(names.PARTITION) == partition
+        bad, valid = processed.quarantined.filter(of_it), processed.valid.filter(of_it)
+        _again(partial(_add_missing, tables, source, provenance, bad, partition))
+        if half := half_published(tables.processed, tables.quarantine, source.name, partition):
+            valid = half.valid(valid)
+        for table, rows in ((tables.quarantine, bad), (tables.processed, valid)):
             _again(partial(_add, tables, table, source, provenance, rows, (partition, last), judged_by))
+
+
+def _add_missing(tables: _Tables, source: Source, provenance: Provenance, rows: pl.DataFrame, partition: int) -> None:
+    """Add records to the quarantine that it has come past, as an earlier run took them for valid and then ended."""
+    app = f"{application(source.name, partition)}/late"
+    done = tables.quarantine.progress(app)  # before the rows are looked at: what comes later makes the append fail
+    half = half_published(tables.processed, tables.quarantine, source.name, partition)
+    if half is None or (missing := half.missing(rows)).is_empty():
+        return
+    before = covered(tables.quarantine, source.name)
+    tables.quarantine.append(
+        missing,
+        provenance=_stamped(tables, source, provenance, before, {}),
+        advance={**_standing(source.name, before), app: (done, (done or 0) + 1)},
+        stats_columns=_stats(tables.quarantine, tables),
+        schema_mode="merge",
+    )
 
 
 def _add(
