@@ -22,10 +22,12 @@ class HalfPublished:
     """The offsets of a partition that the quarantine has come past and the valid rows have not.
 
     Attributes:
+        after: The offset before the first of them.
         upto: The last of them.
         quarantined: Places of the records that are in quarantine.
     """
 
+    after: int
     upto: int
     quarantined: pl.DataFrame
 
@@ -35,7 +37,7 @@ class HalfPublished:
 
     def missing(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Those of the quarantined rows that the quarantine has come past without them."""
-        past = rows.filter(pl.col(names.OFFSET) <= self.upto)
+        past = rows.filter(pl.col(names.OFFSET).is_between(self.after, self.upto, closed="right"))
         return past.join(self.quarantined, on=PLACE, how="anti", maintain_order="left")
 
 
@@ -45,5 +47,6 @@ def half_published(processed: LakeTable, quarantine: LakeTable, source: str, par
     done, upto = processed.progress(app), quarantine.progress(app)
     if upto is None or (done is not None and upto <= done):
         return None
-    where = [(names.PARTITION, "==", partition), (names.OFFSET, ">", -1 if done is None else done)]
-    return HalfPublished(upto, quarantine.read(columns=PLACE, where=where))
+    after = -1 if done is None else done
+    where = [(names.PARTITION, "==", partition), (names.OFFSET, ">", after)]
+    return HalfPublished(after, upto, quarantine.read(columns=PLACE, where=where))

@@ -143,6 +143,8 @@ class RandomRound:
         if not table.exists() or table.version() == 0:
             return
         last = health.log_file(folder, table.version())
+        if last.with_suffix(".checkpoint.parquet").exists():
+            return  # what a checkpoint holds was confirmed before
         (folder / health.CONFIRMED).write_text(f"{table.version() - 1:0{health.DIGITS}d}")
         last.write_bytes(last.read_bytes()[: int(last.stat().st_size * share)])
         self.ingestion.lake = Lake(self.ingestion.settings.lake)
