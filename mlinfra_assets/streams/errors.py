@@ -5,6 +5,10 @@ from __future__ import annotations
 from mlinfra_assets.errors import UnavailableError
 
 
+class MissingTopicError(UnavailableError):
+    """There is no such topic."""
+
+
 class RetentionGapError(UnavailableError):
     """Records after a reader's position were removed before it read them: going on would lose them silently.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -11,8 +12,8 @@ import polars as pl
 from mlinfra_assets.errors import InvalidInputError, UnavailableError
 from mlinfra_assets.names import OWN_STREAMS
 from mlinfra_assets.settings import Settings
-from mlinfra_assets.streams.errors import StreamResetError
-from mlinfra_assets.streams.kafka_reader import KafkaReader, OffsetsGoneError
+from mlinfra_assets.streams.errors import MissingTopicError, StreamResetError
+from mlinfra_assets.streams.kafka_reader import STALL_SECONDS, KafkaReader, OffsetsGoneError
 from mlinfra_assets.streams.kafka_topics import KafkaTopics
 from mlinfra_assets.streams.kafka_writer import KafkaWriter
 from mlinfra_assets.streams.record import NewRecord
@@ -117,8 +118,17 @@ class KafkaLog:
                 reader.close()
 
     def _refuse_another(self, topic: str, state: TopicState) -> None:
-        """Stop if what was read may be of another topic of the same name."""
-        incarnation = self.topics.incarnation(topic)
+        """Stop if what was read may be of another topic of the same name; brokers that are away are waited for."""
+        incarnation, deadline = None, time.monotonic() + STALL_SECONDS
+        while incarnation is None:
+            try:
+                incarnation = self.topics.incarnation(topic)
+            except MissingTopicError as error:
+                raise StreamResetError(f"the topic {topic} was deleted while it was read") from error
+            except UnavailableError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
         if incarnation != state.incarnation:
             raise StreamResetError(
                 f"the topic {topic} was deleted and made again while it was read: its id was {state.incarnation} and "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
-from typing import Any, cast
+from typing import cast
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -12,9 +12,9 @@ from confluent_kafka.admin._listoffsets import EarliestSpec, LatestSpec, OffsetS
 from confluent_kafka.admin._topic import TopicDescription
 from confluent_kafka.cimpl import NewTopic
 
-from mlinfra_assets.errors import UnavailableError
 from mlinfra_assets.settings import Settings
-from mlinfra_assets.streams.kafka_config import UNKNOWN_TOPIC, client_config, reachable
+from mlinfra_assets.streams.errors import MissingTopicError
+from mlinfra_assets.streams.kafka_config import LOGIN_ERRORS, UNKNOWN_TOPIC, client_config, explained, reachable
 from mlinfra_assets.streams.topic_state import TopicState
 
 REQUEST_SECONDS = 15.0
@@ -37,32 +37,42 @@ class KafkaTopics:
         self._own = set(own)
         with reachable(self._servers):
             # Kept for as long as answers are waited for: a client that is collected takes its futures with it.
-            self._admin = AdminClient(client_config(settings))
+            self._admin = AdminClient({**client_config(settings), "error_cb": self._note})
+        self._refusal: KafkaError | None = None
 
     def state(self, topic: str) -> TopicState:
         """How a topic stands; what an open transaction holds back is not there yet.
 
         Raises:
-            UnavailableError: The topic does not exist, or Kafka cannot be reached.
+            MissingTopicError: The topic does not exist.
+            UnavailableError: Kafka cannot be reached.
         """
-        found = self._describe(topic)
-        partitions = [TopicPartition(topic, p.id) for p in found.partitions]
-        asked = [self._offsets(partitions, spec) for spec in (EarliestSpec(), LatestSpec())]
-        with reachable(self._servers):
-            oldest, following = ({p.partition: f.result().offset for p, f in a.items()} for a in asked)
-        end = {p: offset - 1 for p, offset in following.items() if offset > 0}
-        return TopicState(topic, str(found.topic_id), oldest, end)
+        deadline = time.monotonic() + REQUEST_SECONDS
+        while True:
+            found = self._describe(topic)
+            partitions = [TopicPartition(topic, p.id) for p in found.partitions]
+            try:
+                oldest, following = (self._offsets(partitions, spec) for spec in (EarliestSpec(), LatestSpec()))
+            except KafkaException as error:
+                # A partition that was just made, or whose broker was just lost, has no leader for a moment.
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise explained(error.args[0], self._servers) from error
+                time.sleep(0.1)
+                continue
+            end = {p: offset - 1 for p, offset in following.items() if offset > 0}
+            return TopicState(topic, str(found.topic_id), oldest, end)
 
     def incarnation(self, topic: str) -> str:
         """The id of a topic: another one of the same name has another.
 
         Raises:
-            UnavailableError: The topic does not exist, or Kafka cannot be reached.
+            MissingTopicError: The topic does not exist.
+            UnavailableError: Kafka cannot be reached.
         """
         return str(self._describe(topic).topic_id)
 
     def create(self, topic: str, partitions: int = -1, config: Mapping[str, str] | None = None) -> None:
-        """Make a topic; one that is there already stays as it is.
+        """Make a topic, and wait until the brokers know of it; one that is there already stays as it is.
 
         Args:
             topic: Its name.
@@ -77,14 +87,31 @@ class KafkaTopics:
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
+        deadline = time.monotonic() + REQUEST_SECONDS
+        with reachable(self._servers):
+            while True:
+                try:
+                    self._described(topic)
+                except KafkaException as error:
+                    if error.args[0].code() not in UNKNOWN_TOPIC or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.02)
+                else:
+                    return
 
     def require(self, topic: str) -> None:
         """Stop if a topic does not exist and is not the platform's own to make.
 
         Raises:
-            UnavailableError: It does not exist, or Kafka cannot be reached.
+            MissingTopicError: It does not exist.
+            UnavailableError: Kafka cannot be reached.
         """
         self._describe(topic)
+
+    def _note(self, error: KafkaError) -> None:
+        """Keep why a log-in was refused: the request itself only says that it took too long."""
+        if error.code() in LOGIN_ERRORS:
+            self._refusal = error
 
     def _describe(self, topic: str) -> TopicDescription:
         with reachable(self._servers):
@@ -92,9 +119,10 @@ class KafkaTopics:
                 return self._described(topic)
             except KafkaException as error:
                 if error.args[0].code() not in UNKNOWN_TOPIC:
-                    raise
+                    self._admin.poll(0)
+                    raise (KafkaException(self._refusal) if self._refusal else error) from error
         if topic not in self._own:
-            raise UnavailableError(
+            raise MissingTopicError(
                 f"there is no topic {topic} at Kafka {self._servers}: create it (with message.timestamp.type="
                 "LogAppendTime), or correct the topic of the source's declaration"
             )
@@ -106,10 +134,10 @@ class KafkaTopics:
         asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_SECONDS)
         return cast("TopicDescription", asked[topic].result())
 
-    def _offsets(self, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, Future[Any]]:
-        with reachable(self._servers):
-            return self._admin.list_offsets(
-                dict.fromkeys(partitions, spec),
-                isolation_level=IsolationLevel.READ_COMMITTED,
-                request_timeout=REQUEST_SECONDS,
-            )
+    def _offsets(self, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
+        asked = self._admin.list_offsets(
+            dict.fromkeys(partitions, spec),
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=REQUEST_SECONDS,
+        )
+        return {place.partition: future.result().offset for place, future in asked.items()}

@@ -16,7 +16,8 @@ class OwnBroker:
 
     Args:
         folder: Where its data and log are.
-        properties: Lines that come after those of `deploy/kafka/server.properties`; `@PORT@` is the broker's port.
+        properties: Lines that come after those of `deploy/kafka/server.properties`; `@PORT@` is the broker's port,
+            `@CONTROLLER_PORT@` its controller's.
         heap: Its memory, as Java writes it.
     """
 
@@ -26,7 +27,7 @@ class OwnBroker:
         self.servers = f"127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
         extra = folder / "extra.properties"
-        extra.write_text(properties.replace("@PORT@", str(self.port)))
+        extra.write_text(properties.replace("@PORT@", str(self.port)).replace("@CONTROLLER_PORT@", str(self.port + 1)))
         self._environment = {
             **os.environ,
             "MLINFRA_KAFKA_HOME": str(folder),
