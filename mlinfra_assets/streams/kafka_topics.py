@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import Any, cast
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -37,7 +37,8 @@ class KafkaTopics:
         self._own = set(own)
         with reachable(self._servers):
             # Kept for as long as answers are waited for: a client that is collected takes its futures with it.
-            self._admin = AdminClient({**client_config(settings), "error_cb": self._note})
+            config: dict[str, Any] = {**client_config(settings), "error_cb": self._note}
+            self._admin = AdminClient(config)
         self._refusal: KafkaError | None = None
 
     def state(self, topic: str) -> TopicState:

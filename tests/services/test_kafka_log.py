@@ -147,7 +147,7 @@ def test_retention_that_passes_a_reader_in_mid_read_is_noticed(topic: OwnTopic) 
         producer.flush()
     frames = topic.log.read(topic.name, {}, topic.log.end(topic.name), max_records=1, max_bytes=1 << 20)
     next(frames)
-    frames.close()
+    del frames
     topic.expire(39)
     with pytest.raises(RetentionGapError) as error:
         list(topic.log.read(topic.name, {0: 0}, {0: 39}, max_records=1, max_bytes=1 << 20))
