@@ -23,6 +23,7 @@ POINTS = {
     "processed.after_commit": "the valid rows of a batch are written, nobody has been told",
     "breaker.before_event": "what becomes of a batch, or of a breaker, is decided and not recorded",
     "breaker.after_event": "it is recorded, nothing that it allows is written",
+    "lake.after_evolution": "a table has new columns or wider types, no row in them",
     "sensor.before_cursor": "a sensor has decided to ask for a run, Dagster does not know of it",
     "curated.after_commit": "one of several curated tables is published",
     "features.between_commits": "a snapshot's rows are written, its place in the ledger is not",

@@ -76,7 +76,7 @@ def append(opened: OpenedTable, job: Append) -> int:
             return before
         # Before the progress is checked: this commit brings the handle up to date with what others wrote.
         keep_stats(handle, job.stats_columns)
-        _check_progress(opened, handle, job.advance)
+        check_progress(opened, handle, job.advance)
         write_deltalake(
             handle,
             schemas.arranged(job.data, existing),
@@ -91,7 +91,12 @@ def append(opened: OpenedTable, job: Append) -> int:
     return until_committed(opened, attempt)
 
 
-def _check_progress(opened: OpenedTable, handle: DeltaTable, advance: Mapping[str, tuple[int | None, int]]) -> None:
+def check_progress(opened: OpenedTable, handle: DeltaTable, advance: Mapping[str, tuple[int | None, int]]) -> None:
+    """Refuse to write through a handle that states another progress than the writer believes in.
+
+    Raises:
+        ProgressConflictError: It does.
+    """
     expected = {app: before for app, (before, _) in advance.items()}
     found = {app: opened.progress(handle, app) for app in advance}
     if found != expected:

@@ -66,7 +66,7 @@ def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
         create(opened, data_schema, job.partition_by, job.stats_columns, None)
     _refuse_inexact(opened.name, data_schema, job.where)
     stream = isinstance(job.data, pa.RecordBatchReader)
-    counted = _Counted()
+    counted = Counted()
 
     def attempt() -> int:
         handle = opened.latest()
@@ -96,13 +96,14 @@ def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
     return until_committed(opened, attempt, attempts=1 if stream else ATTEMPTS), counted.rows
 
 
-class _Counted:
+class Counted:
     """Counts the rows that a stream hands on."""
 
     def __init__(self) -> None:
         self.rows = 0
 
     def batches(self, data: pa.Table | pa.RecordBatchReader, order: pa.Schema) -> pa.Table | pa.RecordBatchReader:
+        """The same rows with their columns in this order."""
         self.rows = 0
         if isinstance(data, pa.Table):
             self.rows = data.num_rows

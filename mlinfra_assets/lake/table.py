@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 import pyarrow as pa
 
-from mlinfra_assets.lake import appending, cleanup, compaction, history, noting, replacing, upkeep
+from mlinfra_assets.lake import appending, cleanup, compaction, evolving, history, noting, replacing, upkeep
 from mlinfra_assets.lake import schema as schemas
 from mlinfra_assets.lake.cleanup import Cleanup
 from mlinfra_assets.lake.commit import Commit
@@ -78,6 +78,52 @@ class LakeTable(ReadableTable):
         )
         with self._lock:
             return Commit(self.name, appending.append(self._opened, job), table.num_rows)
+
+    def evolve(
+        self,
+        columns: pl.Schema,
+        *,
+        provenance: Provenance,
+        advance: Mapping[str, tuple[int | None, int]] | None = None,
+    ) -> int | None:
+        """Add the columns that the table does not have, and widen those whose type is wider here, in one commit.
+
+        An integer becomes a float64 or a decimal, a decimal gets more digits after the point; a column that is wider
+        in the table stays. Rows, progress and old versions stay as they are; appends may go on at the same time.
+
+        Args:
+            columns: Name to type.
+            provenance: Kept in the commit.
+            advance: As in `append`: the progress that the table must state.
+
+        Returns:
+            The version that has the columns; None if the table had them already.
+
+        Raises:
+            SchemaMismatchError: Neither type of a column widens to the other; nothing was written.
+            InvalidInputError: A value does not fit into the wider type; nothing was written.
+            ProgressConflictError: The table states another progress; nothing was written.
+        """
+        job = evolving.Evolve(columns, provenance, dict(advance or {}), lambda version: self.batches(version=version))
+        with self._lock:
+            return evolving.evolve(self._opened, job)
+
+    def lacks(self, columns: pl.Schema) -> bool:
+        """Whether `evolve` would change the table.
+
+        Raises:
+            SchemaMismatchError: Neither type of a column widens to the other.
+        """
+        there = schemas.to_polars(self.schema())
+        return evolving.evolved(self.name, there, columns) != there
+
+    def widened(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows with each column in the table's type, where that is wider.
+
+        Raises:
+            InvalidInputError: A value does not fit into the wider type.
+        """
+        return evolving.widened(self.name, rows, schemas.to_polars(self.schema()))
 
     def replace(
         self,
