@@ -62,7 +62,9 @@ def without_unchanged(contract: Contract, rows: pl.DataFrame, latest: pl.DataFra
     number = "_number"  # not a contract's column: those start with a letter
     new = rows.select(columns).with_row_index(number).with_columns(pl.col(number).cast(pl.Int64))
     known = latest.select(columns).with_columns(pl.lit(-1, dtype=pl.Int64).alias(number))
-    ordered = pl.concat([known.select(new.columns), new]).sort(*keys, *arrival, maintain_order=True)
+    ordered = pl.concat([known.select(new.columns), new], how="vertical_relaxed").sort(
+        *keys, *arrival, maintain_order=True
+    )
     same = pl.all_horizontal(pl.col(f.name).eq_missing(pl.col(f.name).shift(1)) for f in contract.fields)
     kept = ordered.filter(~same, pl.col(number) >= 0)[number].sort()
     first = ordered.head(1).filter(pl.col(number) >= 0)[number]

@@ -23,6 +23,7 @@ from mlinfra_assets.contracts.source import FilesIngest, Source
 from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.contracts.violation import Violation
 from mlinfra_assets.fault_points import reach
+from mlinfra_assets.ingest.contract_in_force import take_contract
 from mlinfra_assets.ingest.half_published import half_published
 from mlinfra_assets.ingest.profiles import Profiles
 from mlinfra_assets.ingest.raw import application, offsets
@@ -106,6 +107,9 @@ def validate_source(
         provenance: Run and code version that the commits name.
         now: The present, UTC: when a breaker opens or closes.
         max_payload_bytes: A larger message is quarantined unread.
+
+    Raises:
+        IncompatibleContractError: The contract may not follow the published ones; nothing was written.
     """
     tables = _Tables(
         raw=lake.table(names.table(*names.raw(source.name))),
@@ -113,6 +117,7 @@ def validate_source(
         processed=lake.table(names.table(*names.processed(source.name))),
         quarantine=lake.table(names.table(*names.quarantine(source.name))),
     )
+    _again(partial(take_contract, lake, source, provenance, now))
     _ensure(tables, source, provenance)
     profiles = Profiles(lake, source, provenance)
     breaker = SourceBreaker(lake, source, provenance, now)
@@ -277,7 +282,7 @@ def _add(
         return
     before = covered(table, source.name)
     table.append(
-        rows if done is None else rows.filter(pl.col(names.OFFSET) > done),
+        table.widened(rows if done is None else rows.filter(pl.col(names.OFFSET) > done)),
         provenance=_stamped(tables, source, provenance, before, {partition: last}, judged_by=judged_by),
         advance={**_standing(source.name, before), application(source.name, partition): (done, last)},
         stats_columns=_stats(table, tables),
@@ -311,7 +316,7 @@ def _let_in(tables: _Tables, source: Source, provenance: Provenance, max_payload
     last = int(releases["number"].max())  # pyright: ignore[reportArgumentType]
     before = covered(tables.processed, source.name)
     tables.processed.append(
-        let_in.valid,
+        tables.processed.widened(let_in.valid),
         provenance=_stamped(tables, source, provenance, before, {}, releases=last),
         advance={**_standing(source.name, before), app: (done or None, last)},
         stats_columns=STATS,

@@ -16,6 +16,7 @@ from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.registry.author import author
 from mlinfra_assets.registry.content import RegisteredService
+from mlinfra_assets.registry.publication import Publication
 from mlinfra_assets.registry.registration import Registration
 from mlinfra_assets.registry.registry import Registry
 
@@ -82,6 +83,6 @@ class Documents:
         document = self.document(view)
         contract = self._sources[document.source].contract
         registration = Registration(at, run_id, author(), code_version())
-        registry.record_contract(document.source, contract.fingerprint, contract.to_json(), registration)
+        Publication(registry).publish(contract, registration)
         registry.record_services((s for s in self._services if view.name in s.views), registration)
         registry.record_view(document, registration)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import polars as pl
 
@@ -67,9 +67,30 @@ class Registry:
             }
             self._record(self._services, service.name, service.version, row, registration)
 
-    def record_contract(self, name: str, fingerprint: str, document_json: str, registration: Registration) -> bool:
-        """Keep a version of a source's contract. False if it is there already."""
-        return self._record(self._contracts, name, fingerprint, {"document": document_json}, registration)
+    def record_contract(
+        self,
+        name: str,
+        fingerprint: str,
+        document_json: str,
+        registration: Registration,
+        check: Callable[[], None] | None = None,
+    ) -> bool:
+        """Keep a version of a source's contract. False if it is there already.
+
+        Args:
+            name: The source.
+            fingerprint: The contract's.
+            document_json: The whole of it.
+            registration: Who records it, and when.
+            check: Called before it is written, and again if another writer came first; raises to refuse it.
+        """
+
+        def rows() -> list[dict]:
+            if check is not None:
+                check()
+            return [{"document": document_json, **registration.columns()}]
+
+        return self._contracts.record({"name": name, "version": fingerprint}, rows, registration.provenance)
 
     def view(self, name: str, version: str) -> str | None:
         """The document of a version; None if it was never recorded."""
