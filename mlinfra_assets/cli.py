@@ -13,6 +13,7 @@ import typer
 from mlinfra_assets.commands import (
     api,
     consume,
+    contract,
     demo,
     doctor,
     features,
@@ -43,6 +44,7 @@ app.command("consume", short_help="Follow streams into raw and processed.")(cons
 app.command("doctor", short_help="Say what is configured and what is not well.")(doctor.doctor)
 app.add_typer(features.app, name="features", short_help="Feature views: versions, changes, users.")
 app.command("sources", short_help="What comes in, and how far raw is behind.")(sources_list.sources)
+app.add_typer(contract.app, name="contract", short_help="Contracts: compatibility, publishing.")
 app.add_typer(quarantine.app, name="quarantine", short_help="Records that broke a contract.")
 app.command("maintain", short_help="Merge small files, remove old ones.")(maintain.maintain)
 app.command("sql", short_help="Ask the lake's tables a question in SQL.")(sql.sql)

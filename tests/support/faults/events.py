@@ -57,10 +57,15 @@ def local(topic: str, system: str | None = None) -> Source:
 def stricter(topic: str, system: str | None = None) -> Source:
     """A rule that is stricter: amounts are at least a pound."""
     others = [f if f.name != "amount" else replace(f, minimum="1") for f in FIELDS]
-    return _changed(plain(topic, system), version="1.0.1", fields=tuple(others))
+    return _changed(free(topic, system), version="1.0.1", fields=tuple(others))
 
 
-VARIANTS = {made.__name__: made for made in (plain, keyed, wider, retyped, stricter, local)}
+def free(topic: str, system: str | None = None) -> Source:
+    """A contract whose next version may be any."""
+    return _changed(plain(topic, system), compatibility="NONE")
+
+
+VARIANTS = {made.__name__: made for made in (plain, keyed, wider, retyped, stricter, free, local)}
 
 
 def event(number: int, at: datetime | str | None = None, **changes: object) -> NewRecord:
