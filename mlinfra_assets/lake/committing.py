@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties
@@ -15,6 +16,7 @@ from mlinfra_assets.lake.errors import SchemaMismatchError, WriteConflictError, 
 from mlinfra_assets.lake.opened import OpenedTable
 from mlinfra_assets.lake.provenance import Provenance
 
+Done = TypeVar("Done")
 STATS = "delta.dataSkippingStatsColumns"
 ATTEMPTS = 100
 PROPERTIES = {
@@ -55,8 +57,8 @@ def create(
     opened.confirm(-1, handle.version())
 
 
-def until_committed(opened: OpenedTable, attempt: Callable[[], int], attempts: int = ATTEMPTS) -> int:
-    """Run `attempt`, which opens, checks and commits, until no other writer gets in between; returns its version.
+def until_committed(opened: OpenedTable, attempt: Callable[[], Done], attempts: int = ATTEMPTS) -> Done:
+    """Run `attempt`, which opens, checks and commits, until no other writer gets in between; returns what it does.
 
     Raises:
         WriteConflictError: Others did, every time.

@@ -9,6 +9,7 @@ import pytest
 
 from mlinfra_assets.contracts.compatibility import (
     INSTEAD,
+    Direction,
     bump,
     judge,
     next_version,
@@ -25,7 +26,8 @@ COUNT = Field("n", "n", "integer", minimum="0", maximum="100")
 PRICE = Field("p", "p", "decimal", scale=2, minimum="0", maximum="1000")
 DAY = Field("d", "d", "date")
 RULE = RowRule("rule", None, Condition("n", maximum="50"))
-BOTH, NEITHER = ("BACKWARD", "FORWARD"), ()
+BOTH: tuple[Direction, ...] = ("BACKWARD", "FORWARD")
+NEITHER: tuple[Direction, ...] = ()
 KINDS = {
     "add an optional field": (BASE, (CODE,), BOTH),
     "add a required field": (BASE, (replace(CODE, required=True),), ("FORWARD",)),
