@@ -1,6 +1,6 @@
 """processed/: what a source's contract accepts, typed, and beside it what it does not, with the reasons."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
@@ -104,14 +104,30 @@ def validated_results(lake: Lake, source: Source, result: Validated) -> Iterator
         for key in (names.quarantine(source.name), names.processed(source.name)):
             yield frozen_observation(dg.AssetKey(key), [result.breaker])
     else:
-        yield _materialized(lake, names.quarantine(source.name), source, result, result.quarantined)
-        yield _materialized(lake, names.processed(source.name), source, result, result.valid)
+        yield _materialized(lake, names.quarantine(source.name), source, result, result.quarantined, {})
+        yield _materialized(lake, names.processed(source.name), source, result, result.valid, _late(result))
     yield _check(result)
     yield breaker_result(result.breaker)
 
 
+def _late(result: Validated) -> dict[str, dg.MetadataValue]:
+    """How many records came late, as numbers that the UI plots over time."""
+    late = result.late
+    return {
+        "late_rows": dg.MetadataValue.int(late.late),
+        "late_rows_after_snapshot": dg.MetadataValue.int(late.after_snapshot),
+        "out_of_order_rows": dg.MetadataValue.int(late.out_of_order),
+        "most_seconds_late": dg.MetadataValue.float(late.most_seconds),
+    }
+
+
 def _materialized(
-    lake: Lake, key: tuple[str, str], source: Source, result: Validated, added: int
+    lake: Lake,
+    key: tuple[str, str],
+    source: Source,
+    result: Validated,
+    added: int,
+    also: Mapping[str, dg.MetadataValue],
 ) -> dg.MaterializeResult:
     table = lake.table(names.table(*key))
     return dg.MaterializeResult(
@@ -120,6 +136,7 @@ def _materialized(
             **table_metadata(table, added),
             "positions": positions_metadata({source.name: result.positions}),
             "reasons": markdown_table(("reason", "records"), list(result.reasons.items())),
+            **also,
         },
         data_version=dg.DataVersion(result.positions.to_json()),
     )

@@ -125,4 +125,5 @@ def _together(first: Consumed, then: Consumed) -> Consumed:
         commits=first.landed.commits + then.landed.commits,
     )
     reports = [*first.validated.reports, *then.validated.reports]
-    return replace(then, landed=landed, validated=replace(then.validated, reports=reports))
+    late = first.validated.late + then.validated.late
+    return replace(then, landed=landed, validated=replace(then.validated, reports=reports, late=late))

@@ -25,6 +25,7 @@ from mlinfra_assets.contracts.violation import Violation
 from mlinfra_assets.fault_points import reach
 from mlinfra_assets.ingest.contract_in_force import take_contract
 from mlinfra_assets.ingest.half_published import half_published
+from mlinfra_assets.ingest.lateness import Lateness, LateRecords
 from mlinfra_assets.ingest.profiles import Profiles
 from mlinfra_assets.ingest.raw import application, offsets
 from mlinfra_assets.ingest.source_breaker import SourceBreaker
@@ -50,6 +51,7 @@ class Validated:
         held: The report of the batch that broke the contract's batch rules; nothing of it was written.
         was_open: Whether the source's breaker was open before.
         breaker: The source's breaker afterwards; open: nothing was written past what is held.
+        late: Which of the records came late.
         positions: How far the processed table has come.
         version: Delta version of the processed table afterwards.
         quarantine_version: Delta version of the quarantine table afterwards.
@@ -59,6 +61,7 @@ class Validated:
     held: BatchReport | None = None
     was_open: bool = False
     breaker: Breaker = field(default_factory=lambda: Breaker(""))
+    late: Lateness = field(default_factory=Lateness)
     positions: Positions = field(default_factory=Positions)
     version: int = 0
     quarantine_version: int = 0
@@ -122,8 +125,9 @@ def validate_source(
     profiles = Profiles(lake, source, provenance)
     breaker = SourceBreaker(lake, source, provenance, now)
     result = Validated(was_open=breaker.state().is_open)
+    late = LateRecords(lake, source.name, tables.processed)
     while not _frozen_by_hand(breaker) and _advance(
-        tables, source, provenance, breaker, profiles, max_payload_bytes, result
+        tables, source, provenance, breaker, profiles, late, max_payload_bytes, result
     ):
         pass  # a good probe lets the batches before it go first
     result.breaker = breaker.state()
@@ -146,6 +150,7 @@ def _advance(
     provenance: Provenance,
     breaker: SourceBreaker,
     profiles: Profiles,
+    late: LateRecords,
     max_payload_bytes: int,
     result: Validated,
 ) -> bool:
@@ -170,8 +175,10 @@ def _advance(
                 return False
             if verdict == "start_again":
                 return True
+        came_late = late.count(processed.valid)
         _publish(tables, source, provenance, processed, {span.partition: span.last}, profiles.inputs)
         result.reports.append(processed.report)
+        result.late += came_late
         if breaker.decided(span) is None:  # a probe is what made it half open, and counts no second time
             breaker.published(processed.report)
     return False

@@ -51,6 +51,12 @@ class ReadableTable:
         with self._lock:
             return schemas.canonical(pa.schema(self._opened.at(version).schema().to_arrow()))
 
+    def maximum(self, column: str) -> object:
+        """The greatest value of a column, from the log alone; None if the log keeps none of it, or there is no row."""
+        with self._lock:
+            actions = files.add_actions(self._opened.latest(), self.uri)
+        return actions[f"max.{column}"].max() if f"max.{column}" in actions.columns else None
+
     def partition_columns(self) -> list[str]:
         """The columns that the files are divided by."""
         with self._lock:
