@@ -17,6 +17,7 @@ from mlinfra_assets.commands import (
     demo,
     doctor,
     features,
+    late,
     maintain,
     quarantine,
     replay,
@@ -46,6 +47,7 @@ app.add_typer(features.app, name="features", short_help="Feature views: versions
 app.command("sources", short_help="What comes in, and how far raw is behind.")(sources_list.sources)
 app.add_typer(contract.app, name="contract", short_help="Contracts: compatibility, publishing.")
 app.add_typer(quarantine.app, name="quarantine", short_help="Records that broke a contract.")
+app.command("late", short_help="What late rows would have changed.")(late.late)
 app.command("maintain", short_help="Merge small files, remove old ones.")(maintain.maintain)
 app.command("sql", short_help="Ask the lake's tables a question in SQL.")(sql.sql)
 app.command("replay", short_help="Compute one prediction from raw again.")(replay.replay)

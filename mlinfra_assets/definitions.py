@@ -14,6 +14,7 @@ from mlinfra_assets.assets.audit import audit_asset
 from mlinfra_assets.assets.curated import curated_assets, determinism_checks
 from mlinfra_assets.assets.features import feature_asset
 from mlinfra_assets.assets.feedback import PERFORMANCE_CHECK, outcomes_asset, performance_asset
+from mlinfra_assets.assets.late_data import late_data_asset
 from mlinfra_assets.assets.maintenance import ZONES, maintenance_asset
 from mlinfra_assets.assets.models import model_asset
 from mlinfra_assets.assets.online import online_model_asset, online_view_asset
@@ -74,7 +75,11 @@ def build_definitions(
     snapshots = AssetJob(
         "daily_snapshots", tuple(names.features(v.name) for v in views), "Every view's snapshot of a day."
     )
-    audits = AssetJob("daily_audit", ((names.AUDIT, names.PREDICTIONS),), "Recomputes the predictions of a day.")
+    audits = AssetJob(
+        "daily_audit",
+        ((names.AUDIT, names.PREDICTIONS), (names.AUDIT, "late_data")),
+        "Recomputes the predictions of a day, and says what rows that came late would have changed.",
+    )
     retrain = AssetJob(
         "retrain",
         tuple(key for m in models for key in (names.training(m), names.model(m))),
@@ -107,6 +112,7 @@ def build_definitions(
             *(outcomes_asset(model, fs.datasets, sources[names.OUTCOMES]) for model in models.values()),
             *(performance_asset(model) for model in models.values()),
             audit_asset(sources, views, daily(settings.history_start, last_day, today=True), settings),
+            late_data_asset(sources, views, fs.datasets, daily(settings.history_start, last_day, today=True), settings),
             *(maintenance_asset(zone, what, settings) for zone, what in ZONES.items()),
         ],
         asset_checks=[determinism],

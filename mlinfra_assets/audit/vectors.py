@@ -13,12 +13,13 @@ import polars as pl
 from mlinfra_assets.audit.bits import Value, as_logged
 from mlinfra_assets.audit.documents import registered_view
 from mlinfra_assets.audit.from_raw import FromRaw
+from mlinfra_assets.audit.late_known import LateKnown
 from mlinfra_assets.audit.logged import LoggedPrediction
 from mlinfra_assets.audit.raw_datasets import RawDatasets, from_raw, sources
 from mlinfra_assets.audit.report import Missing
 from mlinfra_assets.audit.requests import request_of, wrong_request
 from mlinfra_assets.errors import MlinfraError
-from mlinfra_assets.feature_store.engine.evaluate import evaluate
+from mlinfra_assets.feature_store.engine.evaluate import HINDSIGHT, evaluate
 from mlinfra_assets.feature_store.engine.related import prepare_view
 from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.errors import DefinitionError
@@ -55,13 +56,27 @@ class _Asked:
     watermark: Mapping[str, Positions]
 
 
-def recompute(predictions: Sequence[LoggedPrediction], made: FromRaw, registry: Registry, lake: Lake) -> Vectors:
-    """The vectors of predictions from raw, by the view versions and watermarks that they name."""
+def recompute(
+    predictions: Sequence[LoggedPrediction],
+    made: FromRaw,
+    registry: Registry,
+    lake: Lake,
+    late: LateKnown | None = None,
+) -> Vectors:
+    """The vectors of predictions from raw, by the view versions and watermarks that they name.
+
+    Args:
+        predictions: Which.
+        made: Makes rows from raw.
+        registry: Where the versions are.
+        lake: Where models are.
+        late: Rows that were not known, and are taken to have been. None: none were.
+    """
     vectors = Vectors()
     for (name, version), asked in _by_version(predictions, vectors).items():
         try:
             document = registered_view(registry, name, version)
-            _evaluate_version(document, _answerable(document, asked, vectors), made, lake, vectors)
+            _evaluate_version(document, _answerable(document, asked, vectors), made, lake, vectors, late)
         except MlinfraError as error:
             vectors.missing += [Missing(prediction.prediction_id, str(error)) for prediction, _ in asked]
     return vectors
@@ -122,30 +137,46 @@ def _wrong_key(view: FeatureView, prediction: LoggedPrediction) -> str | None:
 
 
 def _evaluate_version(
-    document: ViewDocument, asked: Sequence[_Asked], made: FromRaw, lake: Lake, vectors: Vectors
+    document: ViewDocument,
+    asked: Sequence[_Asked],
+    made: FromRaw,
+    lake: Lake,
+    vectors: Vectors,
+    late: LateKnown | None,
 ) -> None:
-    """Rows from raw once, up to the furthest watermark; then one evaluation for each watermark."""
+    """Rows from raw once, up to the furthest watermark; then one evaluation for each watermark.
+
+    With late rows there is one for each moment, since which rows were not known yet differs.
+    """
     if not asked:
         return
     view = features_of(document.view, [feature for one in asked for feature in one.features])
     upto = {source: _union([a.watermark[source] for a in asked if source in a.watermark]) for source in sources(view)}
+    if late is not None:
+        upto = {source: late.upto(source) for source in upto}
     entities = _entities(view, [a.prediction for a in asked])
     rows = from_raw(made, document, view, upto, entities)
     vectors.rows[view.name, document.version] = (document, rows)
-    groups: dict[tuple[str, tuple[str, ...], str], list[_Asked]] = defaultdict(list)
+    groups: dict[tuple[str, tuple[str, ...], str, int], list[_Asked]] = defaultdict(list)
     for one in asked:
         scores = orjson.dumps(one.prediction.scores, option=orjson.OPT_SORT_KEYS).decode()
         marks = ";".join(f"{source}={one.watermark[source].to_json()}" for source in sorted(one.watermark))
-        groups[marks, one.features, scores].append(one)
+        moment = 0 if late is None else one.prediction.predicted_at
+        groups[marks, one.features, scores, moment].append(one)
     for group in groups.values():
         try:
-            _evaluate_group(document.view, group, rows, lake, vectors)
+            _evaluate_group(document.view, group, rows, lake, vectors, late)
         except MlinfraError as error:
             vectors.missing += [Missing(one.prediction.prediction_id, str(error)) for one in group]
 
 
 def _evaluate_group(
-    view: FeatureView, group: Sequence[_Asked], rows: RawDatasets, lake: Lake, vectors: Vectors
+    view: FeatureView,
+    group: Sequence[_Asked],
+    rows: RawDatasets,
+    lake: Lake,
+    vectors: Vectors,
+    late: LateKnown | None,
 ) -> None:
     first = group[0]
     view = features_of(view, first.features)
@@ -153,9 +184,14 @@ def _evaluate_group(
     models = PinnedScores(lake, {model: scored[model] for model in _models(view) if model in scored})
     predictions = [one.prediction for one in group]
     entities = _entities(view, predictions)
-    prepared = prepare_view(view, rows, only=entities, covered=first.watermark)
     t = np.array([prediction.predicted_at for prediction in predictions], dtype=np.int64)
-    found = evaluate(view, prepared, entities, t, None, models, request_of(view, predictions))
+    k = None
+    if late is None:
+        prepared = prepare_view(view, rows, only=entities, covered=first.watermark)
+    else:
+        prepared = prepare_view(view, late.known(rows, view, first.watermark, int(t[0])), only=entities)
+        k = np.full_like(t, HINDSIGHT)
+    found = evaluate(view, prepared, entities, t, k, models, request_of(view, predictions))
     for one, values in zip(group, found.iter_rows(named=True), strict=True):
         for feature in first.features:
             vectors.values[one.prediction.prediction_id][f"{view.name}:{feature}"] = as_logged(values[feature])

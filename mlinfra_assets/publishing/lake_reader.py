@@ -41,6 +41,10 @@ class LakeReader:
         found = (self._lake.table(name).provenance(version) for name, version in self._used.items())
         return merge(*(provenance.positions for provenance in found if provenance is not None))
 
+    def dataset(self, name: str) -> DatasetSchema:
+        """A dataset by its name."""
+        return self._datasets[name]
+
     def rows(self, dataset: str, columns: Sequence[str], version: int | None = None) -> pl.DataFrame:
         """Rows of a dataset.
 

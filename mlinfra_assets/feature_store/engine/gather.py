@@ -87,7 +87,7 @@ class Gatherer:
         rows = checked(self._view, rows)
         if self._covered is None:
             return rows
-        kept = rows.filter(_is_covered(self._covered))
+        kept = rows.filter(is_covered(self._covered))
         self.not_covered += rows.height - kept.height
         return kept
 
@@ -146,7 +146,8 @@ def checked(view: FeatureView, rows: pl.DataFrame, columns: Sequence[str] | None
     return rows.with_columns(plain)
 
 
-def _is_covered(covered: Positions) -> pl.Expr:
+def is_covered(covered: Positions) -> pl.Expr:
+    """Whether a row (with its coordinates) lies under a watermark of its source."""
     upto = pl.lit(-1, pl.Int64)
     for partition, offset in covered.offsets.items():
         upto = pl.when(pl.col(names.PARTITION) == partition).then(pl.lit(offset, pl.Int64)).otherwise(upto)
