@@ -97,16 +97,19 @@ def chosen_sources(names: Sequence[str]) -> list[Source]:
 def _opener(settings: Settings, source: Source, pace: Pace, consumer: str) -> Callable[[], SourceConsumer]:
     from mlinfra_assets.clock import HomeClock
     from mlinfra_assets.code_version import code_version
+    from mlinfra_assets.contracts.source import StreamIngest
     from mlinfra_assets.ingest.consumer import SourceConsumer
     from mlinfra_assets.lake.lake import Lake
     from mlinfra_assets.lake.provenance import Provenance
-    from mlinfra_assets.redis_server import connect
-    from mlinfra_assets.streams.redis_log import RedisLog
+    from mlinfra_assets.streams.opening import open_log
+
+    assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - they were chosen by this very type
+    system = source.ingest.system
 
     def opened() -> SourceConsumer:
         return SourceConsumer(
             Lake(settings.lake),
-            RedisLog(connect(settings)),
+            open_log(settings, system),
             source,
             Provenance(run_id=consumer, code_version=code_version()),
             HomeClock(settings.home),

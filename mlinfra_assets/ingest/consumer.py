@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,7 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import ProgressConflictError
 from mlinfra_assets.streams.follower import Follower
-from mlinfra_assets.streams.log import FollowedLog
+from mlinfra_assets.streams.log import StreamLog
 from mlinfra_assets.streams.redis_log import RedisLog
 
 LOOK = 1.0
@@ -90,7 +90,7 @@ class SourceConsumer:
     def __init__(
         self,
         lake: Lake,
-        log: FollowedLog,
+        log: StreamLog,
         source: Source,
         provenance: Provenance,
         clock: Clock,
@@ -130,15 +130,18 @@ class SourceConsumer:
             UnavailableError: The stream or the lake is gone; following again goes on from what the tables hold.
             RetentionGapError, StreamResetError: Going on would lose records.
         """
-        with closing(self._log.follow(self._topic, group)) as follower:
+        with closing(self._log.follow(self._topic, f"{group}-{self._source.name}")) as follower:
             yield from self._followed(stop, follower)
 
     def _followed(self, stop: threading.Event, follower: Follower) -> Iterator[Consumed]:
         begun = time.monotonic()
         looked, trimmed, full = begun - IDLE, begun, False
         while not stop.is_set():
-            held = self._held()
-            if not follower.wait(held, LOOK):
+            found = standing(self._raw, self._log, self._source)
+            own = follower.partitions()
+            # A position may also have to move where no record is: over the marks of transactions.
+            behind = any(own is None or partition in own for partition in found.behind)
+            if not follower.wait(found.held, 0.0 if behind else LOOK) and not behind:
                 if time.monotonic() - looked < IDLE:
                     continue
             elif not full:
@@ -189,6 +192,3 @@ class SourceConsumer:
         for key in names.ingested(self._source.name):
             self._lake.table(names.table(*key)).maintain(SMALL_FILES, self._provenance.run_id)
         self._commits = 0
-
-    def _held(self) -> Mapping[int, int]:
-        return standing(self._raw, self._log, self._source).held

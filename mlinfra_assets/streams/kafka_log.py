@@ -13,6 +13,7 @@ from mlinfra_assets.errors import InvalidInputError, UnavailableError
 from mlinfra_assets.names import OWN_STREAMS
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.errors import MissingTopicError, StreamResetError
+from mlinfra_assets.streams.kafka_follower import KafkaFollower
 from mlinfra_assets.streams.kafka_reader import STALL_SECONDS, KafkaReader, OffsetsGoneError
 from mlinfra_assets.streams.kafka_topics import KafkaTopics
 from mlinfra_assets.streams.kafka_writer import KafkaWriter
@@ -116,6 +117,20 @@ class KafkaLog:
                 self._park(topic, reader)
             else:
                 reader.close()
+
+    def follow(self, topic: str, group: str) -> KafkaFollower:
+        """An eye on a topic, as a member of a group. See `StreamLog.follow`.
+
+        Raises:
+            UnavailableError: There is no such topic, or Kafka cannot be reached.
+        """
+        self.topics.require(topic)
+        return KafkaFollower(self._settings, topic, group)
+
+    def behind(self, topic: str, after: Mapping[int, int], most: int) -> int:
+        """Offsets past `after`, at most `most`: records, and what lies between them."""
+        end = self.end(topic)
+        return min(most, sum(max(0, last - after.get(partition, -1)) for partition, last in end.items()))
 
     def _refuse_another(self, topic: str, state: TopicState) -> None:
         """Stop if what was read may be of another topic of the same name; brokers that are away are waited for."""

@@ -51,10 +51,6 @@ class StreamLog(Protocol):
         """
         ...
 
-
-class FollowedLog(StreamLog, Protocol):
-    """A log whose topics can be waited on."""
-
     def follow(self, topic: str, group: str) -> Follower:
         """An eye on a topic for a consumer that stays.
 
