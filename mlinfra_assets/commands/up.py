@@ -8,6 +8,9 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from mlinfra_assets.commands.context import HomeOption, begin
 from mlinfra_assets.errors import UnavailableError
@@ -18,7 +21,10 @@ LOOPBACK = "127.0.0.1"
 ANY = {"0.0.0.0": LOOPBACK, "::": "[::1]", "": LOOPBACK}  # noqa: S104 - recognized, not bound
 
 
-def up(home: HomeOption = None) -> None:
+def up(
+    home: HomeOption = None,
+    consume: Annotated[bool, typer.Option("--consume", help="Follow all streams, within a second.")] = False,
+) -> None:
     """Start everything: Dagster's UI and daemon with schedules and sensors on, and the API. Ctrl-C stops it all."""
     from mlinfra_assets.dagster_home import prepare
     from mlinfra_assets.home import hold
@@ -29,7 +35,7 @@ def up(home: HomeOption = None) -> None:
         _refuse_taken_ports(settings)
         prepare(settings.dagster_home)
         redis = connect(settings)  # held to the end, so that the embedded server outlives the services
-        supervisor = Supervisor(services(settings), environment(settings), place.logs, _say)
+        supervisor = Supervisor(services(settings, consume=consume), environment(settings), place.logs, _say)
         _say(f"starting on {settings.home} (logs in {place.logs})")
         try:
             supervisor.run(lambda: _say(_welcome(settings)))
@@ -38,7 +44,7 @@ def up(home: HomeOption = None) -> None:
     _say("everything has stopped")
 
 
-def services(settings: Settings) -> list[Service]:
+def services(settings: Settings, *, consume: bool = False) -> list[Service]:
     """What `up` runs, in the order of starting."""
     workspace = str(PROJECT / "workspace.yaml")
     ui = f"http://{LOOPBACK}:{settings.ui_port}"
@@ -49,6 +55,11 @@ def services(settings: Settings) -> list[Service]:
         ),
         Service("webserver", (_program("dagster-webserver"), *webserver), _loaded(f"{ui}/graphql")),
         Service("daemon", (_program("dagster-daemon"), "run", "-w", workspace), _healthy(f"{ui}/graphql"), grace=30.0),
+        *(
+            [Service("consume", (sys.executable, "-m", "mlinfra_assets.cli", "consume"), lambda: True)]
+            if consume
+            else []
+        ),
     ]
 
 

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 
 from mlinfra_assets.clock import SystemClock
 from mlinfra_assets.contracts.declaration import load_sources
