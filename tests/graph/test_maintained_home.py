@@ -1,4 +1,4 @@
-"""A home whose tables were maintained to the utmost does everything that it did before: nothing that is read is gone."""
+"""A home whose tables were maintained to the utmost does all that it did before: nothing that is read is gone."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from mlinfra_assets import names
-from mlinfra_assets.ingest.lateness import LateRecords, Lateness
+from mlinfra_assets.ingest.lateness import Lateness, LateRecords
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.positions import Positions
