@@ -7,18 +7,17 @@ again, once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from deltalake import DeltaTable
 
+from mlinfra_assets.lake import log
 from mlinfra_assets.lake.provenance import PREFIX
 
 EPOCH = PREFIX + "epoch"
 """Key in the metadata of every commit that states progress: version of the newest restore that it knew of, or 0."""
 RESTORE = "RESTORE"
-FIRST_LOOK = 4
 
 
 def application(app: str, epoch: int) -> str:
@@ -27,8 +26,8 @@ def application(app: str, epoch: int) -> str:
 
 
 def newest(handle: DeltaTable, version: int) -> int:
-    """Version of the newest restore at or before `version`, 0 if there is none; `handle` is at the newest version."""
-    for raw in backwards(handle, version):
+    """Version of the newest restore at or before `version`, 0 if there is none."""
+    for raw in log.backwards(handle, version):
         if raw.get("operation") == RESTORE:
             return int(raw["version"])
         if EPOCH in raw:
@@ -37,7 +36,7 @@ def newest(handle: DeltaTable, version: int) -> int:
 
 
 def restored(handle: DeltaTable, raw: dict[str, Any]) -> int:
-    """The version that a restore went back to; `raw` is its entry in the history of `handle`."""
+    """The version that a restore went back to; `raw` is what the log says of it."""
     parameters = raw["operationParameters"]
     if parameters.get("version") is not None:
         return int(parameters["version"])
@@ -45,20 +44,3 @@ def restored(handle: DeltaTable, raw: dict[str, Any]) -> int:
     past = DeltaTable(handle.table_uri, storage_options=handle._storage_options)  # noqa: SLF001 - the same table again
     past.load_as_version(moment)
     return past.version()
-
-
-def entry(handle: DeltaTable, version: int) -> dict[str, Any]:
-    """What the log says of a version; `handle` is at the newest one."""
-    return next(backwards(handle, version))
-
-
-def backwards(handle: DeltaTable, version: int) -> Iterator[dict[str, Any]]:
-    """Entries of the log from `version` down, reading few commits where few are asked for."""
-    seen = handle.version() - version
-    look = seen + FIRST_LOOK
-    while True:
-        found = handle.history(look)[:look]
-        yield from found[seen:]
-        if len(found) < look:
-            return
-        seen, look = len(found), look * 4

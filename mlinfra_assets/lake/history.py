@@ -8,7 +8,7 @@ from datetime import datetime
 from deltalake import DeltaTable
 
 from mlinfra_assets.clock import from_micros
-from mlinfra_assets.lake import epochs
+from mlinfra_assets.lake import epochs, log
 from mlinfra_assets.lake.provenance import Provenance, from_metadata
 
 
@@ -33,15 +33,15 @@ class HistoryEntry:
 
 def entries(handle: DeltaTable, limit: int | None = None) -> list[HistoryEntry]:
     """Versions up to that of the handle, newest first."""
-    return [_entry(raw) for raw in handle.history(limit)[:limit]]
+    return [_entry(raw) for raw in log.newest(handle, limit)]
 
 
 def newest_provenance(handle: DeltaTable, version: int) -> Provenance | None:
-    """Provenance of the newest commit at or before `version` that carries one; `handle` is at the newest version.
+    """Provenance of the newest commit at or before `version` that carries one.
 
     A restore brings back the provenance of the version that it restored.
     """
-    for raw in epochs.backwards(handle, version):
+    for raw in log.backwards(handle, version):
         if (found := from_metadata(raw)) is not None:
             return found
         if raw.get("operation") == epochs.RESTORE:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from mlinfra_assets.lake import epochs, health, readable
+from mlinfra_assets.lake import epochs, health, log, readable
 from mlinfra_assets.lake.errors import ForeignFormatError, MissingTableError, RemovedVersionError, explained
 from mlinfra_assets.lake.readable import Readable
 
@@ -85,7 +85,7 @@ class OpenedTable:
             epoch = epochs.newest(handle, version)
         else:
             epoch, known = self._epoch
-            later = handle.history(version - known) if version > known else []
+            later = log.newest(handle, max(version - known, 0))
             epoch = max([epoch, *(int(raw["version"]) for raw in later if raw.get("operation") == epochs.RESTORE)])
         self._epoch = (epoch, version)
         return epoch
@@ -100,7 +100,7 @@ class OpenedTable:
         found = handle.transaction_version(epochs.application(app, epoch))
         if found is not None or not epoch:
             return found
-        return self.progress(self._open(epochs.restored(newest, epochs.entry(newest, epoch))), app)
+        return self.progress(self._open(epochs.restored(newest, next(log.backwards(newest, epoch)))), app)
 
     def readable(self) -> Readable:
         """Which versions can be read."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from deltalake import DeltaTable
 
 from mlinfra_assets.clock import from_micros
+from mlinfra_assets.lake import log
 
 OLDEST, KEPT = "mlinfra.oldest_readable", "mlinfra.kept_versions"
 END = "VACUUM END"
-FIRST_LOOK = 64
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,8 @@ def newest(handle: DeltaTable, after: int, known: Readable) -> Readable:
 
 
 def back(handle: DeltaTable, after: int) -> Iterator[dict[str, Any]]:
-    """The commits past version `after`, newest first, reading few where few are looked at."""
-    seen, look = 0, FIRST_LOOK
-    while True:
-        found = handle.history(min(look, handle.version() - after))
-        yield from found[seen:]
-        if len(found) < look:
-            return
-        seen, look = len(found), look * 8
+    """What the log says of the commits past version `after`, newest first."""
+    return takewhile(lambda entry: entry["version"] > after, log.backwards(handle, handle.version()))
 
 
 def at(entry: Mapping[str, Any]) -> datetime:

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection
-from typing import cast
 
 from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.errors import MlinfraError
@@ -23,7 +22,6 @@ from mlinfra_assets.ingest.streams import land_stream
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.settings import Settings
-from mlinfra_assets.streams.log import FollowedLog
 from tests.support.faults.commit_guard import die_at_next_commit
 from tests.support.faults.events import NAME, VARIANTS
 from tests.support.faults.stream import open_log
@@ -95,7 +93,7 @@ def ingest(settings: Settings, task: Task) -> None:
     log, clock = open_log(settings, source), HomeClock(settings.home)
     if task.follow:
         pace = Pace(linger=0.0, max_batch=task.batch, keep=timedelta(days=7))
-        consumer = SourceConsumer(lake, cast("FollowedLog", log), source, RUN, clock, pace, settings.max_payload_bytes)
+        consumer = SourceConsumer(lake, log, source, RUN, clock, pace, settings.max_payload_bytes)
         for _ in consumer.follow(threading.Event(), "faults"):
             if task.until and lake.table(f"raw/{NAME}").count() >= task.until:
                 return

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from mlinfra_assets.lake.provenance import Provenance
+from mlinfra_assets.lake import epochs, log
+from mlinfra_assets.lake.provenance import Provenance, from_metadata
 from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
 from mlinfra_assets.positions import Positions
 from tests.support.lake_rows import numbered, numbers, table
@@ -105,3 +106,13 @@ def test_a_restore_between_a_writers_look_and_its_commit_makes_it_look_again(
     with pytest.raises(ProgressConflictError):
         add(lines, 5)
     assert (numbers(lines), lines.progress("lines/0")) == ([0, 1, 2], 2)
+
+
+def test_a_handle_that_others_have_left_behind_reads_the_log_under_the_right_numbers(lines: LakeTable) -> None:
+    behind = DeltaTable(lines.uri)
+    restore(lines, 3)
+    add(lines, 3)
+    assert [entry["version"] for entry in log.backwards(behind, behind.version())] == [5, 4, 3, 2, 1, 0]
+    assert from_metadata(next(log.backwards(behind, 5))) == by(4)
+    assert epochs.newest(behind, 5) == 0
+    assert epochs.newest(behind, 7) == 6
