@@ -20,10 +20,20 @@ PROJECT = Path(__file__).parents[2]
 
 def killed_run(settings: Settings, point: str, *keys: tuple[str, ...], day: str = "") -> int:
     """Materialize assets in a process that kills itself when it reaches `point`; its exit code, -9 if it did."""
-    environment = {**os.environ, **settings.to_environment(), "MLINFRA_KILL_AT": point}
+    run = started_run(settings, *keys, day=day, kill_at=point)
+    run.communicate()
+    return run.returncode
+
+
+def started_run(settings: Settings, *keys: tuple[str, ...], day: str = "", kill_at: str = "") -> subprocess.Popen[str]:
+    """Materialize assets in a process of its own, which is at work when this returns; its exit code is 0 if all went
+    well.
+    """
+    environment = {**os.environ, **settings.to_environment(), "MLINFRA_KILL_AT": kill_at}
     command = [sys.executable, "-m", "tests.support.graph_run", day, *("/".join(key) for key in keys)]
-    ended = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, check=False)
-    return ended.returncode
+    return subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def main(day: str, *keys: str) -> None:

@@ -73,11 +73,15 @@ class Platform:
         tags = {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
         return self.run(names.features(view), tags=tags, **options)
 
-    def tick(self, sensor: str, *, resources: Mapping[str, Any] | None = None) -> SensorExecutionData:
+    def tick(
+        self, sensor: str, *, cursor: str | None = None, resources: Mapping[str, Any] | None = None
+    ) -> SensorExecutionData:
         """What a sensor says now, without a daemon."""
         repository = self.definitions.get_repository_def()
         known = {**resources_for(self.settings), **(resources or {})}
-        context = dg.build_sensor_context(instance=self.instance, repository_def=repository, resources=known)
+        context = dg.build_sensor_context(
+            instance=self.instance, cursor=cursor, repository_def=repository, resources=known
+        )
         return repository.get_sensor_def(sensor).evaluate_tick(context)
 
     def asked(self, sensor: str) -> list[list[str]]:
