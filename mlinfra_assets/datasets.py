@@ -38,6 +38,7 @@ TYPES: Mapping[str, ColumnType] = {
     "timestamp": TIMESTAMP,
     "date": DATE,
     "object": STRING,
+    "array": STRING,
 }
 
 

@@ -56,6 +56,7 @@ class Settings:
         kafka_password: Password to log in with, under SASL.
         schema_registry_url: Address of a Schema Registry that speaks Confluent's protocol.
         schema_registry_user_info: `user:password` for it.
+        schema_registry_ca_file: PEM file of the authorities that may have signed its certificate. Empty: the system's.
         retrieval_memory_bytes: About how much memory the rows of one question for features may take. What would take
             more is answered in parts, over temporary files.
     """
@@ -86,6 +87,7 @@ class Settings:
     kafka_password: str = field(default="", metadata={"secret": True})
     schema_registry_url: str = ""
     schema_registry_user_info: str = field(default="", metadata={"secret": True})
+    schema_registry_ca_file: str = ""
     retrieval_memory_bytes: int = 2_147_483_648
 
     @classmethod

@@ -16,6 +16,7 @@ from mlinfra_assets.assets.context import (
 from mlinfra_assets.breakers import subjects
 from mlinfra_assets.breakers.asking import frozen_message
 from mlinfra_assets.breakers.breaker import Breaker
+from mlinfra_assets.connectors.schema_registry import SchemaRegistry
 from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA
 from mlinfra_assets.contracts.report import BatchReport
 from mlinfra_assets.contracts.source import Source
@@ -91,7 +92,12 @@ def processed_asset(source: Source, settings: Settings) -> dg.AssetsDefinition:
     def validated(context: dg.AssetExecutionContext, lake: LakeResource, clock: ClockResource) -> Iterator[Told]:
         tables = lake.open()
         result = validate_source(
-            tables, source, provenance(context), clock.now(), max_payload_bytes=settings.max_payload_bytes
+            tables,
+            source,
+            provenance(context),
+            clock.now(),
+            max_payload_bytes=settings.max_payload_bytes,
+            schema_registry=SchemaRegistry.of(settings),
         )
         yield from validated_results(tables, source, result)
 

@@ -10,7 +10,17 @@ import dagster as dg
 from mlinfra_assets import names
 from mlinfra_assets.assets.context import OWNER, column_schema
 from mlinfra_assets.feature_store.view import FeatureView
-from mlinfra_assets.registry.tables import BREAKERS, COLUMNS, CONTRACTS, ENTITIES, FEATURES, SERVICES, VIEWS, schema
+from mlinfra_assets.registry.tables import (
+    BREAKERS,
+    COLUMNS,
+    CONTRACTS,
+    ENTITIES,
+    FEATURES,
+    SCHEMAS,
+    SERVICES,
+    VIEWS,
+    schema,
+)
 
 VERSIONED = " One row a version, never changed; `mlinfra features` and `mlinfra sql` read it."
 DESCRIPTIONS = {
@@ -21,6 +31,8 @@ DESCRIPTIONS = {
     SERVICES: "Every list of features that a feature service stood for." + VERSIONED,
     BREAKERS: "Everything that happened to a circuit breaker: opened, closed, what was held, who decided and why. "
     "One row an event, never changed; `mlinfra breaker` and `mlinfra sql` read it.",
+    SCHEMAS: "The schemas of a registry that messages were written with, with all that they refer to: raw can be "
+    "read without the registry. One row a schema, never changed; the runs that validate add what is new.",
     CONTRACTS: "Every version of the contract of a source that feature views read." + VERSIONED,
 }
 

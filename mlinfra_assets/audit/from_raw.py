@@ -17,6 +17,7 @@ from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
+from mlinfra_assets.registry.kept_schemas import KeptSchemas
 from mlinfra_assets.registry.registry import Registry
 
 
@@ -61,6 +62,7 @@ class FromRaw:
         self._sources = sources
         self._max_payload_bytes = max_payload_bytes
         self._integrity = integrity
+        self._schemas = KeptSchemas(lake)
 
     def rows(self, wanted: Wanted) -> pl.DataFrame:
         """The dataset's rows that belong to the entities asked about, up to the watermark, released ones included.
@@ -103,7 +105,12 @@ class FromRaw:
     ) -> pl.DataFrame:
         known = pl.concat(latest, how="diagonal") if latest else None
         processed = process(
-            source, raw, releases=releases, latest=known, max_payload_bytes=self._max_payload_bytes
+            source,
+            raw,
+            releases=releases,
+            latest=known,
+            max_payload_bytes=self._max_payload_bytes,
+            schemas=self._schemas.kept(source, raw["payload"]),
         ).valid
         if source.contract.primary_key:
             latest.append(processed)

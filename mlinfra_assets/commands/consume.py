@@ -97,6 +97,7 @@ def chosen_sources(names: Sequence[str]) -> list[Source]:
 def _opener(settings: Settings, source: Source, pace: Pace, consumer: str) -> Callable[[], SourceConsumer]:
     from mlinfra_assets.clock import HomeClock
     from mlinfra_assets.code_version import code_version
+    from mlinfra_assets.connectors.schema_registry import SchemaRegistry
     from mlinfra_assets.contracts.source import StreamIngest
     from mlinfra_assets.ingest.consumer import SourceConsumer
     from mlinfra_assets.lake.lake import Lake
@@ -115,6 +116,7 @@ def _opener(settings: Settings, source: Source, pace: Pace, consumer: str) -> Ca
             HomeClock(settings.home),
             pace,
             settings.max_payload_bytes,
+            SchemaRegistry.of(settings),
         )
 
     return opened

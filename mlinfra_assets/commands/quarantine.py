@@ -123,6 +123,7 @@ def _quarantine(settings: Settings) -> Quarantine:
     from mlinfra_assets.clock import HomeClock
     from mlinfra_assets.code_version import code_version
     from mlinfra_assets.commands.sources import declared_sources
+    from mlinfra_assets.connectors.schema_registry import SchemaRegistry
     from mlinfra_assets.contracts.quarantine import Quarantine
     from mlinfra_assets.lake.lake import Lake
     from mlinfra_assets.lake.provenance import Provenance
@@ -133,6 +134,7 @@ def _quarantine(settings: Settings) -> Quarantine:
         HomeClock(settings.home),
         Provenance(run_id=f"command-{uuid4().hex}", code_version=code_version()),
         settings.max_payload_bytes,
+        SchemaRegistry.of(settings),
     )
 
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
 
 import polars as pl
 
+from mlinfra_assets.connectors.avro import decode_avro
 from mlinfra_assets.connectors.json_lines import decode_message
+from mlinfra_assets.connectors.protobuf import decode_protobuf
+from mlinfra_assets.connectors.wire_format import split
+from mlinfra_assets.connectors.written_schema import Schemas, WrittenSchema
 from mlinfra_assets.connectors.zipped_csv import UnreadableFileError, read_records
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.contracts.violation import Violation
+
+MessageReader = Callable[[bytes], dict[str, object] | Violation]
+NO_SCHEMAS: Schemas = MappingProxyType({})
 
 
 @dataclass
@@ -40,20 +49,27 @@ class Records:
             self.row.append(row)
 
 
-def decode(source: Source, raw: pl.DataFrame, max_payload_bytes: int) -> Records:
+KINDS = {"json_schema": "JSON", "avro": "AVRO", "protobuf": "PROTOBUF"}
+"""The language of the schemas that messages of a format are written with."""
+
+Decoded = dict[str, object] | Violation
+
+
+def decode(source: Source, raw: pl.DataFrame, max_payload_bytes: int, schemas: Schemas = NO_SCHEMAS) -> Records:
     """The records of raw rows.
 
     Args:
         source: The source that the rows came from.
         raw: Raw rows; `payload` is read.
         max_payload_bytes: A larger message is not read. Files have limits of their own.
+        schemas: The schemas that messages were written with; one that is missing is not known to the registry.
     """
     records = Records()
     payloads: Iterable[bytes | None] = raw["payload"]
     if isinstance(source.ingest, StreamIngest):
-        exact = exact_fields(source.contract)
+        read = message_reader(source, schemas)
         for number, payload in enumerate(payloads):
-            records.add(number, 0, decode_one(payload, exact, max_payload_bytes))
+            records.add(number, 0, decode_one(payload, read, max_payload_bytes))
         return records
     needed = tuple(f.physical_name for f in source.contract.fields)
     for number, payload in enumerate(payloads):
@@ -67,14 +83,45 @@ def decode(source: Source, raw: pl.DataFrame, max_payload_bytes: int) -> Records
     return records
 
 
-def decode_one(payload: bytes | None, exact: tuple[str, ...], max_payload_bytes: int) -> dict[str, object] | Violation:
+def message_reader(source: Source, schemas: Schemas = NO_SCHEMAS) -> MessageReader:
+    """What makes a record of a message of this source."""
+    assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
+    as_json = json_reader(source.contract)
+    kind = KINDS.get(source.ingest.format)
+    if kind is None:
+        return as_json
+    decoders = {"JSON": lambda _, body: as_json(body), "AVRO": decode_avro, "PROTOBUF": decode_protobuf}
+    decoder: Callable[[WrittenSchema, bytes], Decoded] = decoders[kind]
+
+    def read(payload: bytes) -> Decoded:
+        found = split(payload)
+        if isinstance(found, Violation):
+            return found
+        number, body = found
+        schema = schemas.get(number)
+        if schema is None:
+            return Violation(None, "schema", str(number), f"the registry knows no schema {number}")
+        if schema.kind != kind:
+            message = f"schema {number} is {schema.kind}, and messages of this source are {kind}"
+            return Violation(None, "schema", str(number), message)
+        return decoder(schema, body)
+
+    return read
+
+
+def json_reader(contract: Contract) -> MessageReader:
+    """What makes a record of a JSON object."""
+    return partial(decode_message, exact=exact_fields(contract))
+
+
+def decode_one(payload: bytes | None, read: MessageReader, max_payload_bytes: int) -> Decoded:
     """The fields of one message, or what is wrong with it as a whole."""
     if payload is None:
         return Violation(None, "payload", None, "the message has no payload")
     if len(payload) > max_payload_bytes:
         size = f"the message has {len(payload):,} bytes, more than the {max_payload_bytes:,} that are read"
         return Violation(None, "size", None, size)
-    return decode_message(payload, exact)
+    return read(payload)
 
 
 def exact_fields(contract: Contract) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import orjson
 
+from mlinfra_assets.connectors.nested import holder, value_of
 from mlinfra_assets.contracts.violation import Violation, shown
 
 MAX_DEPTH = 32
@@ -48,12 +49,13 @@ def to_text(record: Mapping[str, object]) -> str:
 
 
 def _restore_digits(record: dict[str, object], payload: bytes, fields: tuple[str, ...]) -> None:
-    wanted = [f for f in fields if isinstance(record.get(f), int | float)]
+    wanted = [f for f in fields if isinstance(value_of(record, f), int | float)]
     if not wanted:
         return
     precise = json.loads(payload, parse_float=Decimal, parse_int=_whole, parse_constant=_refuse)
     for name in wanted:
-        record[name] = precise[name]
+        at, last = holder(record, name)
+        cast("dict[str, object]", at)[last] = value_of(precise, name)
 
 
 def _whole(text: str) -> int | Decimal:

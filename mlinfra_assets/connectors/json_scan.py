@@ -28,8 +28,9 @@ LONG = 5
 TRUE = 6
 FALSE = 7
 OBJECT = 8
-OTHER = 9
-"""A list, or a number without point or exponent that is no `WHOLE`."""
+LIST = 9
+OTHER = 10
+"""A number without point or exponent that is no `WHOLE`."""
 
 LEFT = 0
 """Verdict on a message: left to the definition."""
@@ -344,7 +345,7 @@ def scan(
                 break
             begin = i
             if data[i] == _OPEN or data[i] == _OPEN_LIST:
-                kind = OBJECT if data[i] == _OPEN else OTHER
+                kind = OBJECT if data[i] == _OPEN else LIST
                 i = _nested(data, i, end)
                 close = i
             else:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mlinfra_assets import names
 
-FieldType = Literal["string", "integer", "number", "decimal", "boolean", "timestamp", "date", "object"]
+FieldType = Literal["string", "integer", "number", "decimal", "boolean", "timestamp", "date", "object", "array"]
 FIELD_TYPES: tuple[str, ...] = get_args(FieldType)
 Ambiguous = Literal["earlier", "later"]
 Metric = Literal[
@@ -69,8 +69,8 @@ class Field:
 
     Attributes:
         name: Its column in the processed table.
-        physical_name: What the producer calls it.
-        type: What it holds. `object` is kept as canonical JSON text.
+        physical_name: What the producer calls it; with dots, where it stands within others (`customer.address.city`).
+        type: What it holds. `object` and `array` are kept as canonical JSON text.
         scale: Digits after the point; decimals only.
         required: Whether null is a violation.
         unique: Whether a batch may hold a value once only.
@@ -124,6 +124,7 @@ class Field:
             "timestamp": TIMESTAMP,
             "date": pl.Date(),
             "object": pl.String(),
+            "array": pl.String(),
         }[self.type]
 
 

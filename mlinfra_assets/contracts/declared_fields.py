@@ -16,7 +16,7 @@ from mlinfra_assets.contracts.document import Value
 from mlinfra_assets.contracts.schema import limits_cross
 from mlinfra_assets.contracts.time_format import compile_format
 
-LOGICAL = ("string", "integer", "number", "boolean", "timestamp", "date", "object")
+LOGICAL = ("string", "integer", "number", "boolean", "timestamp", "date", "object", "array")
 DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)", re.IGNORECASE)
 PROPERTY = (
     *("name", "physicalName", "logicalType", "physicalType", "logicalTypeOptions", "required", "unique"),
@@ -31,6 +31,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "timestamp": ("format", "timezone", "defaultTimezone", "minimum", "maximum"),
     "date": ("format", "minimum", "maximum"),
     "object": (),
+    "array": (),
 }
 CUSTOM = ("emptyIsNull", "allowNonFinite", "unit")
 COLUMN = re.compile(r"[a-z][a-z0-9_]{0,63}")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from mlinfra_assets.contracts.contract import Field
 from mlinfra_assets.contracts.document import Value, nearest
-from mlinfra_assets.contracts.source import FilesIngest, Melt, Needs, StreamIngest
+from mlinfra_assets.contracts.source import MESSAGE_FORMATS, FilesIngest, Melt, MessageFormat, Needs, StreamIngest
 
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
 OWNER = re.compile(r"team:[A-Za-z0-9._-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -69,7 +69,7 @@ def _stream(section: Value) -> StreamIngest:
         entry["topic"].fail(f"{topic!r} cannot name a stream: use letters, digits, dots, dashes and underscores")
     return StreamIngest(
         topic=topic,
-        format=cast("Literal['json']", entry["format"].choice(("json",)) if "format" in entry else "json"),
+        format=cast("MessageFormat", entry["format"].choice(MESSAGE_FORMATS) if "format" in entry else "json"),
         system=cast("Literal['redis', 'kafka']", entry["system"].choice(SYSTEMS)) if "system" in entry else None,
     )
 

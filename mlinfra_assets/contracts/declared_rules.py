@@ -173,7 +173,7 @@ def _condition(value: Value, fields: Mapping[str, Field]) -> Condition:
 def _other(value: Value, field: Field, fields: Mapping[str, Field]) -> str:
     """A field that another one can be compared with."""
     other = fields[value.choice(tuple(fields))]
-    if field.type in {"boolean", "object"} or (other.type, other.scale) != (field.type, field.scale):
+    if field.type in {"boolean", "object", "array"} or (other.type, other.scale) != (field.type, field.scale):
         value.fail(
             f"{other.name} ({other.type}) cannot be compared with {field.name} ({field.type}): name one of its type"
         )

@@ -47,6 +47,7 @@ def parser(field: Field, contract: Contract, ambiguous: set[object]) -> Parser:
             "number": _number,
             "boolean": _boolean,
             "object": _object,
+            "array": _array,
         }[field.type]
 
     def parse(value: object) -> object:
@@ -108,7 +109,7 @@ def _decimal(field: Field, value: object) -> object:
 
 
 def _number(field: Field, value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         return _wrong_kind(field, value, "a number")
     if field.non_finite and (value in NON_FINITE if isinstance(value, str) else not _finite(value)):
         return float(value)
@@ -125,7 +126,7 @@ def _number(field: Field, value: object) -> object:
     return number
 
 
-def _finite(number: float) -> bool:
+def _finite(number: float | Decimal) -> bool:
     """Whether a number is neither NaN nor infinite; a whole number never is, however large."""
     return isinstance(number, int) or isfinite(number)
 
@@ -139,10 +140,17 @@ def _boolean(field: Field, value: object) -> object:
 
 
 def _object(field: Field, value: object) -> object:
-    if not isinstance(value, dict):
-        return _wrong_kind(field, value, "a JSON object")
+    return _canonical(field, value) if isinstance(value, dict) else _wrong_kind(field, value, "a JSON object")
+
+
+def _array(field: Field, value: object) -> object:
+    return _canonical(field, value) if isinstance(value, list) else _wrong_kind(field, value, "a list")
+
+
+def _canonical(field: Field, value: object) -> object:
+    """JSON text with sorted keys; decimals, which JSON would not keep, as text."""
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+        return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
     except TypeError as error:
         return Violation(field.name, "type", shown(value), f"cannot be kept as JSON: {error}")
 
@@ -152,14 +160,14 @@ def _timestamp(field: Field, contract: Contract, ambiguous: set[object]) -> Call
     zone = ZoneInfo(contract.timezone)
 
     def parse(field: Field, value: object) -> object:
-        if not isinstance(value, str):
+        if not isinstance(value, str | datetime):
             return _wrong_kind(field, value, "a time as text")
         try:
-            instant = to_utc(read(value), zone, contract.ambiguous)
+            instant = to_utc(value if isinstance(value, datetime) else read(value), zone, contract.ambiguous)
         except (ValueError, OverflowError) as error:
-            return Violation(field.name, "format", shown(value), f"is no time: {error}")
+            return Violation(field.name, "format", shown(str(value)), f"is no time: {error}")
         if not YEAR_1 <= instant.micros < YEAR_10000:
-            return Violation(field.name, "range", shown(value), "is outside of the years 1 to 9999 in UTC")
+            return Violation(field.name, "range", shown(str(value)), "is outside of the years 1 to 9999 in UTC")
         if instant.ambiguous:
             ambiguous.add(value)
         return instant.micros
@@ -171,14 +179,14 @@ def _date(field: Field) -> Callable[[Field, object], object]:
     read = compile_format(field.format, with_time=False)
 
     def parse(field: Field, value: object) -> object:
-        if not isinstance(value, str):
+        if not isinstance(value, str | date) or isinstance(value, datetime):
             return _wrong_kind(field, value, "a date as text")
         try:
-            day = read(value).date()
+            day = read(value).date() if isinstance(value, str) else value
         except ValueError as error:
             return Violation(field.name, "format", shown(value), f"is no date: {error}")
         if not 1 < day.year < 9999:
-            return Violation(field.name, "range", shown(value), "is outside of the years 2 to 9998")
+            return Violation(field.name, "range", shown(str(value)), "is outside of the years 2 to 9998")
         return day
 
     return parse
@@ -192,5 +200,6 @@ def start_of_day(day: date, contract: Contract) -> int:
 
 def _wrong_kind(field: Field, value: object, expected: str) -> Violation:
     kinds = {bool: "a boolean", int: "a number", float: "a number", Decimal: "a number", str: "a text"}
+    kinds |= {datetime: "a time", date: "a date"}
     kind = kinds.get(type(value), "an object" if isinstance(value, dict) else "a list")
     return Violation(field.name, "type", shown(value), f"expected {expected}, found {kind}")

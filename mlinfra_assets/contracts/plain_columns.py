@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlinfra_assets.connectors.json_batch import Tokens
-from mlinfra_assets.connectors.json_scan import NONE, OBJECT
+from mlinfra_assets.connectors.json_scan import LIST, NONE, OBJECT
 from mlinfra_assets.contracts import local_hours, plain_times, plain_values
 from mlinfra_assets.contracts.contract import DECIMAL_DIGITS, Contract, Field
 from mlinfra_assets.contracts.parse import Parser, parser
@@ -171,18 +171,18 @@ def _date(_: Contract, field: Field, tokens: Tokens, number: int, vouched: np.nd
     return _fixed(pa.date32(), valid, (micros // MICROS_A_DAY).astype(np.int32))
 
 
-def _object(contract: Contract, field: Field, tokens: Tokens, number: int, vouched: np.ndarray) -> pa.Array:
-    parse = parser(field, contract, set())
-    return pa.array(list(_canonical(parse, tokens, number, vouched)), pa.string_view())
+def _nested(contract: Contract, field: Field, tokens: Tokens, number: int, vouched: np.ndarray) -> pa.Array:
+    parse, kind = parser(field, contract, set()), OBJECT if field.type == "object" else LIST
+    return pa.array(list(_canonical(parse, kind, tokens, number, vouched)), pa.string_view())
 
 
-def _canonical(parse: Parser, tokens: Tokens, number: int, vouched: np.ndarray) -> Iterator[str | None]:
+def _canonical(parse: Parser, kind: int, tokens: Tokens, number: int, vouched: np.ndarray) -> Iterator[str | None]:
     kinds = tokens.kinds[number]
     for r in range(len(vouched)):
         if not vouched[r] or kinds[r] == NONE:
             yield None
             continue
-        value = parse(orjson.loads(tokens.value(number, r))) if kinds[r] == OBJECT else None
+        value = parse(orjson.loads(tokens.value(number, r))) if kinds[r] == kind else None
         if not isinstance(value, str):
             vouched[r] = False
             value = None
@@ -198,5 +198,6 @@ MAKERS: dict[str, Maker] = {
     "boolean": _boolean,
     "timestamp": _timestamp,
     "date": _date,
-    "object": _object,
+    "object": _nested,
+    "array": _nested,
 }

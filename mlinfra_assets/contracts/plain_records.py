@@ -44,7 +44,7 @@ def plain_records(contract: Contract, payloads: pl.Series, max_payload_bytes: in
     from mlinfra_assets.connectors.json_batch import is_plain_name, tokens
 
     names = list(dict.fromkeys(f.physical_name for f in contract.fields))
-    if not all(map(is_plain_name, names)):
+    if not all(is_plain_name(name) and "." not in name for name in names):
         return PlainRecords(pl.DataFrame(schema=contract.value_schema()))
     frames, numbers = [pl.DataFrame(schema=contract.value_schema())], [np.zeros(0, np.int64)]
     unknown: dict[str, list[np.ndarray]] = {}

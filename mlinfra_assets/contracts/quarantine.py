@@ -14,6 +14,8 @@ from mlinfra_assets import names
 from mlinfra_assets.clock import Clock
 from mlinfra_assets.connectors.decode import decode
 from mlinfra_assets.connectors.json_lines import to_text
+from mlinfra_assets.connectors.schema_registry import SchemaRegistry
+from mlinfra_assets.connectors.written_schema import Schemas
 from mlinfra_assets.contracts.changes import typed_changes
 from mlinfra_assets.contracts.held import HeldRecord, Position, Release
 from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA, RELEASES_SCHEMA
@@ -24,6 +26,7 @@ from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
+from mlinfra_assets.registry.kept_schemas import KeptSchemas
 
 __all__ = ["QUARANTINE_SCHEMA", "RELEASES_SCHEMA", "HeldRecord", "Position", "Quarantine", "Release"]
 
@@ -39,6 +42,7 @@ class Quarantine:
         clock: Tells when a decision is taken.
         provenance: Run and code version that the commits name.
         max_payload_bytes: A larger message is not read.
+        schema_registry: Who knows the schemas of messages that name one.
     """
 
     def __init__(
@@ -48,12 +52,14 @@ class Quarantine:
         clock: Clock,
         provenance: Provenance,
         max_payload_bytes: int = 1_048_576,
+        schema_registry: SchemaRegistry | None = None,
     ) -> None:
         self._lake = lake
         self._sources = sources
         self._clock = clock
         self._provenance = provenance
         self._max_payload_bytes = max_payload_bytes
+        self._schemas = KeptSchemas(lake, schema_registry)
 
     def list(self, source: str | None = None) -> pl.DataFrame:
         """What is quarantined: `source`, the columns of `QUARANTINE_SCHEMA`, and `released` (number, or null: held).
@@ -159,7 +165,7 @@ class Quarantine:
         return table.read(columns=["partition", "offset", "known_at", "payload"], where=where)
 
     def _corrected(self, source: Source, raw: pl.DataFrame, position: Position, changes: Mapping[str, str]) -> bytes:
-        records = decode(source, raw, self._max_payload_bytes)
+        records = decode(source, raw, self._max_payload_bytes, self._written(source, raw))
         record = next((v for v, row in zip(records.values, records.row, strict=True) if row == position.row), None)
         if record is None and isinstance(source.ingest, FilesIngest):
             raise InvalidInputError(
@@ -172,7 +178,8 @@ class Quarantine:
         now = self._clock.now()
         row = (1, position.partition, position.offset, position.row, payload, now, "", "")
         trial = pl.DataFrame([row], schema=RELEASES_SCHEMA, orient="row")
-        outcome = process(source, raw, releases=trial, max_payload_bytes=self._max_payload_bytes)
+        written = self._written(source, raw)
+        outcome = process(source, raw, releases=trial, max_payload_bytes=self._max_payload_bytes, schemas=written)
         if outcome.valid.is_empty():
             reasons = outcome.quarantined["reasons"][0].to_list()
             listed = "; ".join(_said(reason) for reason in reasons)
@@ -180,6 +187,9 @@ class Quarantine:
                 f"{source.name} {position} would still break the contract: {listed}. Correct these fields with the "
                 "release, or change the contract"
             )
+
+    def _written(self, source: Source, raw: pl.DataFrame) -> Schemas:
+        return self._schemas.needed(source, raw["payload"], self._provenance)
 
     def _decide(self, source: Source, position: Position, by: str, why: str, payload: bytes | None) -> Release:
         for _ in range(ATTEMPTS):

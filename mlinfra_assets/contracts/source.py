@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from mlinfra_assets.breakers.rules import BreakerRules
 from mlinfra_assets.contracts.contract import Contract
 
 MEBIBYTE = 1024 * 1024
+MessageFormat = Literal["json", "json_schema", "avro", "protobuf"]
+MESSAGE_FORMATS: tuple[str, ...] = get_args(MessageFormat)
 
 
 @dataclass(frozen=True)
@@ -18,12 +20,13 @@ class StreamIngest:
 
     Attributes:
         topic: The stream.
-        format: How a message is written: one JSON object.
+        format: How a message is written: one JSON object (`json`), or in Confluent's wire format, which names a schema
+            in a registry: one JSON object (`json_schema`), Avro or Protobuf.
         system: Where the stream is; None: where the settings say.
     """
 
     topic: str
-    format: Literal["json"] = "json"
+    format: MessageFormat = "json"
     system: Literal["redis", "kafka"] | None = None
 
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from mlinfra_assets.connectors.decode import Records, decode, exact_fields
+from mlinfra_assets.connectors.decode import NO_SCHEMAS, Records, decode, exact_fields
 from mlinfra_assets.connectors.json_lines import decode_message, to_text
+from mlinfra_assets.connectors.nested import value_of
+from mlinfra_assets.connectors.wire_format import bodies
+from mlinfra_assets.connectors.written_schema import Schemas
 from mlinfra_assets.contracts.columns import typed_column
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.plain_records import LEAST_RECORDS, PlainRecords, plain_records
@@ -35,7 +38,7 @@ class TypedRecords:
         ambiguous: Local times that a clock change makes ambiguous or non-existent.
         unknown_fields: How many records have a field that the contract does not name, by its name.
         written: Records that were read one by one, by number.
-        payloads: Payloads of the raw rows.
+        payloads: The JSON objects in the raw rows that were read all at once.
         exact: Fields, by the producer's name, whose numbers are needed to the last digit.
     """
 
@@ -58,23 +61,36 @@ class TypedRecords:
         return "" if isinstance(record, Violation) else to_text(record)
 
 
-def typed_records(source: Source, rows: pl.DataFrame, max_payload_bytes: int) -> TypedRecords:
+def typed_records(
+    source: Source, rows: pl.DataFrame, max_payload_bytes: int, schemas: Schemas = NO_SCHEMAS
+) -> TypedRecords:
     """Decode and type raw rows.
 
     Args:
         source: The contract, and how payloads are written.
         rows: Raw rows; `payload` is read.
         max_payload_bytes: A larger message is not read.
+        schemas: The schemas that messages were written with.
     """
-    if isinstance(source.ingest, StreamIngest) and source.ingest.format == "json" and rows.height >= LEAST_RECORDS:
-        plain = plain_records(source.contract, rows["payload"], max_payload_bytes)
-        left = np.delete(np.arange(rows.height), plain.numbers)
-        records = decode(source, rows[pl.Series(left)], max_payload_bytes)
-    else:
-        plain = PlainRecords(pl.DataFrame(schema=source.contract.value_schema()))
-        left = np.arange(rows.height)
-        records = decode(source, rows, max_payload_bytes)
-    return _joined(source.contract, plain, records, left, rows["payload"])
+    payloads = _objects(source, rows["payload"], max_payload_bytes, schemas)
+    if payloads is None or rows.height < LEAST_RECORDS:
+        return one_by_one(source.contract, decode(source, rows, max_payload_bytes, schemas), rows)
+    plain = plain_records(source.contract, payloads, max_payload_bytes)
+    left = np.delete(np.arange(rows.height), plain.numbers)
+    records = decode(source, rows[pl.Series(left)], max_payload_bytes, schemas)
+    return _joined(source.contract, plain, records, left, payloads)
+
+
+def _objects(source: Source, payloads: pl.Series, max_payload_bytes: int, schemas: Schemas) -> pl.Series | None:
+    """The JSON objects of messages, null where one cannot be found; None: the source's messages are not JSON."""
+    if not isinstance(source.ingest, StreamIngest):
+        return None
+    if source.ingest.format == "json_schema":
+        whole = (
+            payloads.to_frame("p").select(pl.when(pl.col("p").bin.size() <= max_payload_bytes).then("p")).to_series()
+        )
+        return bodies(whole, [number for number, schema in schemas.items() if schema.kind == "JSON"])
+    return payloads if source.ingest.format == "json" else None
 
 
 def one_by_one(contract: Contract, records: Records, rows: pl.DataFrame) -> TypedRecords:
@@ -86,9 +102,7 @@ def one_by_one(contract: Contract, records: Records, rows: pl.DataFrame) -> Type
 def _joined(
     contract: Contract, plain: PlainRecords, records: Records, left: np.ndarray, payloads: pl.Series
 ) -> TypedRecords:
-    columns = [
-        typed_column(contract, f, [value.get(f.physical_name) for value in records.values]) for f in contract.fields
-    ]
+    columns = [typed_column(contract, f, _values(records, f.physical_name)) for f in contract.fields]
     values = pl.DataFrame([c.series for c in columns], schema=contract.value_schema())
     raw = left[np.array(records.raw, np.int64)]
     row = np.array(records.row, np.int64)
@@ -117,9 +131,15 @@ def _joined(
     )
 
 
+def _values(records: Records, name: str) -> list[object]:
+    if "." in name:
+        return [value_of(record, name) for record in records.values]
+    return [record.get(name) for record in records.values]
+
+
 def _unknown_fields(contract: Contract, plain: PlainRecords, records: Records, left: np.ndarray) -> dict[str, int]:
     """By name; of more names than `MAX_UNKNOWN_FIELDS` those that came first."""
-    known = {f.physical_name for f in contract.fields}
+    known = {name for f in contract.fields for name in (f.physical_name, f.physical_name.partition(".")[0])}
     counts = Counter({name: len(numbers) for name, numbers in plain.unknown.items()})
     first = {name: int(numbers[0]) for name, numbers in plain.unknown.items()}
     for number, record in zip(records.raw, records.values, strict=True):

@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 
 from mlinfra_assets import names
+from mlinfra_assets.connectors.decode import NO_SCHEMAS
+from mlinfra_assets.connectors.written_schema import Schemas
 from mlinfra_assets.contracts.batch_rules import Batch, judged
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.coordinates import with_coordinates, without_unchanged
@@ -32,6 +34,7 @@ def process(
     profile: pl.DataFrame | None = None,
     set_aside: Violation | None = None,
     max_payload_bytes: int,
+    schemas: Schemas = NO_SCHEMAS,
 ) -> Processed:
     """Decode, type and judge raw rows.
 
@@ -47,6 +50,7 @@ def process(
         profile: What rows of earlier days were like (`PROFILE_SCHEMA`): what distribution rules compare with.
         set_aside: Why every record is quarantined, whatever else is wrong with it. None: each is judged by itself.
         max_payload_bytes: A larger message is quarantined unread. Files have limits of their own.
+        schemas: The schemas of a registry that messages were written with, by number.
 
     Returns:
         The valid and the quarantined records, and the report; `report.passed` says whether to publish them.
@@ -54,9 +58,9 @@ def process(
     contract = source.contract
     if releases is None:
         rows = raw.sort("partition", "offset").with_columns(pl.lit(None, dtype=pl.Int64).alias("release"))
-        records = typed_records(source, rows, max_payload_bytes)
+        records = typed_records(source, rows, max_payload_bytes, schemas)
     else:
-        rows, released = released_records(source, raw, releases, max_payload_bytes)
+        rows, released = released_records(source, raw, releases, max_payload_bytes, schemas)
         records = one_by_one(contract, released, rows)
     broken = records.broken
     warnings = add_verdicts(contract, records.values, broken)

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from mlinfra_assets import names
 from mlinfra_assets.clock import Clock
+from mlinfra_assets.connectors.schema_registry import SchemaRegistry
 from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.ingest.processed import Validated, validate_source
 from mlinfra_assets.ingest.raw import Landed
@@ -85,6 +86,7 @@ class SourceConsumer:
         clock: Tells the landing time.
         pace: How batches are cut.
         max_payload_bytes: A larger message is quarantined unread.
+        schema_registry: Who knows the schemas of messages that name one.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class SourceConsumer:
         clock: Clock,
         pace: Pace,
         max_payload_bytes: int,
+        schema_registry: SchemaRegistry | None = None,
     ) -> None:
         assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
         self._lake = lake
@@ -106,6 +109,7 @@ class SourceConsumer:
         self._clock = clock
         self._pace = pace
         self._max_payload_bytes = max_payload_bytes
+        self._schema_registry = schema_registry
         self._raw = lake.table(names.table(*names.raw(source.name)))
         self._commits = 0
 
@@ -184,6 +188,7 @@ class SourceConsumer:
                     self._provenance,
                     self._clock.now(),
                     max_payload_bytes=self._max_payload_bytes,
+                    schema_registry=self._schema_registry,
                 )
             except ProgressConflictError:
                 continue

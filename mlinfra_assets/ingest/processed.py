@@ -17,6 +17,7 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.breakers.breaker import Breaker, Decided
 from mlinfra_assets.breakers.event import Span
+from mlinfra_assets.connectors.schema_registry import SchemaRegistry
 from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA, RELEASES_SCHEMA
 from mlinfra_assets.contracts.report import BatchReport, Processed
 from mlinfra_assets.contracts.source import FilesIngest, Source
@@ -33,6 +34,7 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
 from mlinfra_assets.positions import Positions
+from mlinfra_assets.registry.kept_schemas import KeptSchemas
 
 BATCH_RECORDS = 250_000
 BATCH_FILES = 1
@@ -99,8 +101,20 @@ class _Tables:
     quarantine: LakeTable
 
 
+@dataclass(frozen=True)
+class _Reading:
+    max_payload_bytes: int
+    schemas: KeptSchemas
+
+
 def validate_source(
-    lake: Lake, source: Source, provenance: Provenance, now: datetime, *, max_payload_bytes: int
+    lake: Lake,
+    source: Source,
+    provenance: Provenance,
+    now: datetime,
+    *,
+    max_payload_bytes: int,
+    schema_registry: SchemaRegistry | None = None,
 ) -> Validated:
     """Bring what raw holds past the processed table through the contract, as far as the source's breaker lets it.
 
@@ -110,9 +124,12 @@ def validate_source(
         provenance: Run and code version that the commits name.
         now: The present, UTC: when a breaker opens or closes.
         max_payload_bytes: A larger message is quarantined unread.
+        schema_registry: Who knows the schemas of messages that name one; None: what the lake holds is enough.
 
     Raises:
         IncompatibleContractError: The contract may not follow the published ones; nothing was written.
+        UnavailableError: The registry does not answer; nothing of the batch was written.
+        InvalidInputError: A schema is needed, and no registry is set; nothing of the batch was written.
     """
     tables = _Tables(
         raw=lake.table(names.table(*names.raw(source.name))),
@@ -123,16 +140,17 @@ def validate_source(
     _again(partial(take_contract, lake, source, provenance, now))
     _ensure(tables, source, provenance)
     profiles = Profiles(lake, source, provenance)
+    reading = _Reading(max_payload_bytes, KeptSchemas(lake, schema_registry))
     breaker = SourceBreaker(lake, source, provenance, now)
     result = Validated(was_open=breaker.state().is_open)
     late = LateRecords(lake, source.name, tables.processed)
     while not _frozen_by_hand(breaker) and _advance(
-        tables, source, provenance, breaker, profiles, late, max_payload_bytes, result
+        tables, source, provenance, breaker, profiles, late, reading, result
     ):
         pass  # a good probe lets the batches before it go first
     result.breaker = breaker.state()
     if result.held is None and not result.breaker.is_open:
-        _again(partial(_let_in, tables, source, provenance, max_payload_bytes, result))
+        _again(partial(_let_in, tables, source, provenance, reading, result))
     result.positions = covered(tables.processed, source.name)
     result.version = tables.processed.version()
     result.quarantine_version = tables.quarantine.version()
@@ -151,7 +169,7 @@ def _advance(
     breaker: SourceBreaker,
     profiles: Profiles,
     late: LateRecords,
-    max_payload_bytes: int,
+    reading: _Reading,
     result: Validated,
 ) -> bool:
     """Take up the batches in order; returns whether to start again, because earlier ones may be written now."""
@@ -166,7 +184,8 @@ def _advance(
             latest=_latest(tables, source),
             profile=profiles.before(batch),
             set_aside=_reason(decided),
-            max_payload_bytes=max_payload_bytes,
+            max_payload_bytes=reading.max_payload_bytes,
+            schemas=reading.schemas.needed(source, batch["payload"], provenance),
         )
         if decided is None:
             verdict = breaker.judge(span, processed.report)
@@ -306,7 +325,7 @@ def _again(act: Callable[[], None]) -> None:
     return act()
 
 
-def _let_in(tables: _Tables, source: Source, provenance: Provenance, max_payload_bytes: int, result: Validated) -> None:
+def _let_in(tables: _Tables, source: Source, provenance: Provenance, reading: _Reading, result: Validated) -> None:
     """Bring released records into processed: their own position, known from their release on."""
     if not tables.releases.exists():
         return
@@ -319,7 +338,13 @@ def _let_in(tables: _Tables, source: Source, provenance: Provenance, max_payload
     raw = tables.raw.read(where=held).join(
         releases.select("partition", "offset").unique(), on=["partition", "offset"], how="semi"
     )
-    let_in = process(source, raw, releases=releases, max_payload_bytes=max_payload_bytes)
+    let_in = process(
+        source,
+        raw,
+        releases=releases,
+        max_payload_bytes=reading.max_payload_bytes,
+        schemas=reading.schemas.needed(source, raw["payload"], provenance),
+    )
     last = int(releases["number"].max())  # pyright: ignore[reportArgumentType]
     before = covered(tables.processed, source.name)
     tables.processed.append(

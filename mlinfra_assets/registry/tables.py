@@ -13,6 +13,7 @@ FEATURES = names.table(*names.registry("features"))
 SERVICES = names.table(*names.registry("feature_services"))
 CONTRACTS = names.table(*names.registry("contracts"))
 BREAKERS = names.table(*names.registry("breakers"))
+SCHEMAS = names.table(*names.registry("schemas"))
 
 _CIRCUMSTANCES = {
     "registered_at": (TIMESTAMP, "When it was registered first, UTC."),
@@ -34,6 +35,15 @@ COLUMNS: dict[str, dict[str, tuple[pl.DataType, str]]] = {
         "changed": (pl.String(), "What differs from the version before, in words, as JSON."),
     },
     CONTRACTS: _VERSIONED,
+    SCHEMAS: {
+        **_NUMBER,
+        "registry": (pl.String(), "Address of the schema registry that it is from."),
+        "schema_id": (pl.Int64(), "Its number there, which messages name."),
+        "fingerprint": (pl.String(), "64 hexadecimal digits over all of it."),
+        "kind": (pl.String(), "Its language: AVRO, JSON or PROTOBUF."),
+        "document": (pl.String(), "The schema with all that it refers to, as JSON."),
+        "run_id": (pl.String(), "Which run fetched it."),
+    },
     FEATURES: {
         **_NUMBER,
         "view": (pl.String(), "The feature view."),
