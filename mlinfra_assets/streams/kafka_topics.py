@@ -100,6 +100,12 @@ class KafkaTopics:
                 else:
                     return
 
+    def delete(self, topic: str) -> None:
+        """Delete a topic and all that it holds."""
+        asked = self._admin.delete_topics([topic], request_timeout=REQUEST_SECONDS)
+        with reachable(self._servers):
+            asked[topic].result()
+
     def require(self, topic: str) -> None:
         """Stop if a topic does not exist and is not the platform's own to make.
 

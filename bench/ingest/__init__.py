@@ -1,0 +1,1 @@
+"""Streams into the lake: Kafka and Redis Streams to raw and processed, both committed."""
