@@ -64,9 +64,12 @@ def ready(data: Path, variant: str) -> Callable[[], Lake]:
 
 
 def save(lake: Lake, path: Path) -> None:
-    """Write every event with how often it is there."""
+    """Write every event with how often it is there, which is once."""
     rows = lake.table(f"processed/{NAME}").read(columns=["id", "amount"], where=[("id", "<", FIRST_EARLIER)])
-    rows.group_by("id").agg(pl.col("amount").cast(pl.Float64).first(), copies=pl.len()).write_parquet(path)
+    found = rows.group_by("id").agg(pl.col("amount").cast(pl.Float64).first(), copies=pl.len())
+    assert found["copies"].eq(1).all(), "an event is there twice"
+    assert found["id"].sort().to_list() == list(range(found.height)), "an event is missing"
+    found.write_parquet(path)
 
 
 def _ingest(lake: Lake, log: StreamLog, declared: Source, size: int | None, commits: int | None) -> None:

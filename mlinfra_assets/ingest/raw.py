@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from hashlib import blake2b
 
 import polars as pl
 
 from mlinfra_assets import names
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.fault_points import reach
+from mlinfra_assets.ingest.content_hash import content_hashes
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import LakeTable
@@ -81,11 +81,6 @@ def offsets(table: LakeTable, source: str, partitions: Sequence[int]) -> dict[in
     return {p: offset for p, offset in found.items() if offset is not None}
 
 
-def content_hash(payload: bytes) -> str:
-    """Hash that tells two payloads apart: 128 bits of BLAKE2b, in hexadecimal."""
-    return blake2b(payload, digest_size=16).hexdigest()
-
-
 def raw_rows(source: Source, records: pl.DataFrame, now: datetime, run_id: str) -> pl.DataFrame:
     """Rows of the raw table.
 
@@ -95,11 +90,9 @@ def raw_rows(source: Source, records: pl.DataFrame, now: datetime, run_id: str) 
         now: Landing time, UTC; what the transport does not stamp itself is known from then on.
         run_id: The run that writes them.
     """
-    payloads = records["payload"]
-    hashes = pl.Series("content_hash", [None if p is None else content_hash(p) for p in payloads], dtype=pl.String)
     landed_at = pl.lit(now, TIMESTAMP)
     return records.with_columns(
-        hashes,
+        content_hashes(records["payload"]),
         source=pl.lit(source.name),
         known_at=pl.col("known_at").fill_null(landed_at),
         landed_at=landed_at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -114,6 +115,8 @@ def land_stream(
         held = _begin(table, source, provenance, found.state)
     while behind := {p: last for p, last in end.items() if held.get(p, -1) < last}:
         frames = log.read(topic, after=held, upto=behind, max_records=most, max_bytes=BATCH_BYTES)
+        if max_commits is None:
+            frames = _ahead(frames)
         for records, reached in _to_the_end(frames, behind, most):
             reach("raw.after_read")
             after = {p: offset for p, offset in reached.items() if offset > held.get(p, -1)}
@@ -151,6 +154,15 @@ def _begin(table: LakeTable, source: Source, provenance: Provenance, state: Topi
             return offsets(table, source.name, sorted({*state.oldest, *state.end}))
         return start
     return {}
+
+
+def _ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same frames, each read while the one before it is written."""
+    with ThreadPoolExecutor(1, "read-ahead") as reader:
+        following = reader.submit(next, frames, None)
+        while (frame := following.result()) is not None:
+            following = reader.submit(next, frames, None)
+            yield frame
 
 
 def _finished(landed: Landed, table: LakeTable, held: Mapping[int, int]) -> Landed:

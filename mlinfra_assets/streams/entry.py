@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from mlinfra_assets.streams.entry_id import SEQUENCE_BITS, to_offset
+from mlinfra_assets.streams.entry_id import SEQUENCE_BITS, to_offsets
 from mlinfra_assets.streams.record import NewRecord
 from mlinfra_assets.streams.records import RECORDS, TIMESTAMP, binary_column, headers_column
 
 VALUE, NO_VALUE, KEY, HEADER = b"v", b"n", b"k", b"h:"
+ALONE, KEYED = 2, 4
 
 
 def to_fields(record: NewRecord) -> list[bytes]:
@@ -25,21 +26,21 @@ def to_fields(record: NewRecord) -> list[bytes]:
 
 def to_frame(entries: Sequence[tuple[bytes, Sequence[bytes]]]) -> pl.DataFrame:
     """Entries, (id, field names and values in turn), as records. An entry without a value is a tombstone."""
-    offsets = pl.Series("offset", [to_offset(entry_id) for entry_id, _ in entries], dtype=pl.Int64)
     keys: list[bytes | None] = []
     values: list[bytes | None] = []
-    headers: list[list[tuple[str, bytes]]] = []
-    for _, fields in entries:
-        if len(fields) == 2 and fields[0] == VALUE:
-            keys.append(None)
+    headers: list[list[tuple[str, bytes]] | None] = [None] * len(entries)
+    for number, (_, fields) in enumerate(entries):
+        # A value, or a value and a key: what most entries are, told apart without a look at more.
+        if fields[0] == VALUE and (len(fields) == ALONE or (len(fields) == KEYED and fields[2] == KEY)):
             values.append(fields[1])
-            headers.append([])
+            keys.append(fields[3] if len(fields) == KEYED else None)
             continue
         pairs = list(zip(fields[::2], fields[1::2], strict=True))
         by_name = dict(pairs)
         keys.append(by_name.get(KEY))
         values.append(by_name.get(VALUE))
-        headers.append([(name[len(HEADER) :].decode(), v) for name, v in pairs if name.startswith(HEADER)])
+        headers[number] = [(name[len(HEADER) :].decode(), v) for name, v in pairs if name.startswith(HEADER)]
+    offsets = to_offsets([entry_id for entry_id, _ in entries])
     columns = [offsets, binary_column("key", keys), headers_column(headers), binary_column("payload", values)]
     known_at = (pl.col("offset") // (1 << SEQUENCE_BITS) * 1000).cast(TIMESTAMP)
     return pl.DataFrame(columns).select(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+
+import polars as pl
 
 from mlinfra_assets.clock import to_micros
 
@@ -22,6 +25,20 @@ def to_offset(entry_id: bytes) -> int:
     if high > MAX_MILLIS or low > MAX_SEQUENCE:
         raise ValueError(f"the stream entry id {entry_id.decode()} does not fit an offset of 43 + {SEQUENCE_BITS} bits")
     return high << SEQUENCE_BITS | low
+
+
+def to_offsets(entry_ids: Sequence[bytes]) -> pl.Series:
+    """The offsets of many entry ids, int64.
+
+    Raises:
+        ValueError: An id is beyond what an offset can hold.
+    """
+    parts = pl.Series("offset", entry_ids, dtype=pl.Binary).cast(pl.String).str.split_exact("-", 1)
+    millis, sequence = (parts.struct.field(f"field_{n}").cast(pl.UInt64, strict=False) for n in range(2))
+    fits = (millis <= MAX_MILLIS) & (sequence <= MAX_SEQUENCE)
+    if not fits.fill_null(value=False).all():
+        return pl.Series("offset", [to_offset(entry_id) for entry_id in entry_ids], dtype=pl.Int64)
+    return (millis * (1 << SEQUENCE_BITS) + sequence).cast(pl.Int64).alias("offset")
 
 
 def from_offset(offset: int) -> bytes:
