@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import polars as pl
@@ -15,7 +16,7 @@ def expected(payload: bytes | None) -> str | None:
     return None if payload is None else blake2b(payload, digest_size=16).hexdigest()
 
 
-def hashed(payloads: list[bytes | None]) -> list[str | None]:
+def hashed(payloads: Sequence[bytes | None]) -> list[str | None]:
     return content_hashes(pl.Series(payloads, dtype=pl.Binary)).to_list()
 
 
