@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import typer
@@ -25,6 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 SourceArgument = Annotated[str, typer.Argument(help="Name of the source, such as order_lines.")]
+PersonalOption = Annotated[
+    bool, typer.Option("--personal", help="Also the values of protected fields; by default they are left out.")
+]
 PositionArgument = Annotated[str, typer.Argument(help="partition:offset:row, as `list` shows it.")]
 
 
@@ -33,6 +36,7 @@ def list_held(
     source: Annotated[str | None, typer.Argument(help="Name of a source. Default: all.", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=1, help="Most records to show.")] = 20,
     released: Annotated[bool, typer.Option("--released", help="Also those that were let in.")] = False,
+    personal: PersonalOption = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -43,14 +47,18 @@ def list_held(
     if not released:
         found = found.filter(pl.col("released").is_null())
     if json:
-        _print_json(found.to_dicts())
+        _print_json(_shown(found.to_dicts(), personal=personal))
     else:
         _show_list(found, limit)
 
 
 @app.command("show")
 def show_held(
-    source: SourceArgument, position: PositionArgument, home: HomeOption = None, json: JsonOption = False
+    source: SourceArgument,
+    position: PositionArgument,
+    personal: PersonalOption = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
 ) -> None:
     """One record with every rule that it breaks."""
     from dataclasses import asdict
@@ -58,15 +66,16 @@ def show_held(
     from mlinfra_assets.contracts.held import Position
 
     held = _quarantine(existing(home)).show(source, Position.parse(position))
+    (row,) = _shown([asdict(held)], personal=personal)
     if json:
-        _print_json(asdict(held))
+        _print_json(row)
         return
     state = "held" if held.released is None else f"let in by release {held.released}"
     lines = [f"{held.source} {held.position}: {state}; known at {held.known_at.isoformat()}"]
-    for reason in held.reasons:
-        value = "" if reason.value is None else f" = {reason.value!r}"
-        lines.append(f"  {reason.field or 'record'}{value}: {reason.message} ({reason.rule})")
-    lines.append(held.record or "  (it cannot be decoded; raw keeps its bytes)")
+    for reason in row["reasons"]:
+        value = "" if reason["value"] is None else f" = {reason['value']!r}"
+        lines.append(f"  {reason['field'] or 'record'}{value}: {reason['message']} ({reason['rule']})")
+    lines.append(row["record"] or "  (it cannot be decoded; raw keeps its bytes)")
     sys.stdout.write("\n".join(lines) + "\n")
 
 
@@ -117,6 +126,24 @@ def parse_changes(changes: Sequence[str]) -> dict[str, str]:
             raise InvalidInputError(f"--set names {name.strip()!r} twice: give each field once")
         parsed[name.strip()] = value
     return parsed
+
+
+def _shown(rows: Sequence[dict[str, Any]], *, personal: bool) -> list[dict[str, Any]]:
+    """Quarantined records as they may be shown to anybody, or with all that they hold."""
+    from mlinfra_assets.commands.sources import declared_sources
+    from mlinfra_assets.contracts.protected import shown_reason, shown_record
+
+    if personal:
+        return list(rows)
+    contracts = {name: source.contract for name, source in declared_sources().items()}
+    return [
+        {
+            **row,
+            "reasons": [shown_reason(contracts[row["source"]], reason) for reason in row["reasons"]],
+            "record": shown_record(contracts[row["source"]], row["record"]),
+        }
+        for row in rows
+    ]
 
 
 def _quarantine(settings: Settings) -> Quarantine:

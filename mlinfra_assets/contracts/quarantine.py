@@ -18,6 +18,7 @@ from mlinfra_assets.connectors.schema_registry import SchemaRegistry
 from mlinfra_assets.connectors.written_schema import Schemas
 from mlinfra_assets.contracts.changes import typed_changes
 from mlinfra_assets.contracts.held import HeldRecord, Position, Release
+from mlinfra_assets.contracts.protected import shown_reason
 from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA, RELEASES_SCHEMA
 from mlinfra_assets.contracts.source import FilesIngest, Source
 from mlinfra_assets.contracts.validate import process
@@ -182,7 +183,7 @@ class Quarantine:
         outcome = process(source, raw, releases=trial, max_payload_bytes=self._max_payload_bytes, schemas=written)
         if outcome.valid.is_empty():
             reasons = outcome.quarantined["reasons"][0].to_list()
-            listed = "; ".join(_said(reason) for reason in reasons)
+            listed = "; ".join(_said(shown_reason(source.contract, reason)) for reason in reasons)
             raise InvalidInputError(
                 f"{source.name} {position} would still break the contract: {listed}. Correct these fields with the "
                 "release, or change the contract"

@@ -102,3 +102,13 @@ def test_corrections_are_read_to_the_first_equals_sign() -> None:
     assert parse_changes(["description=a=b", "country="]) == {"description": "a=b", "country": ""}
     with pytest.raises(InvalidInputError, match="twice"):
         parse_changes(["a=1", "a=2"])
+
+
+def test_values_of_protected_fields_are_shown_to_who_asks_for_them(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (("list", "--json"), ("show", "order_lines", "0:2:0"), ("show", "order_lines", "0:2:0", "--json")):
+        assert run(home, *arguments) == 0
+        assert "17850" not in capsys.readouterr().out
+        assert run(home, *arguments, "--personal") == 0
+        assert "17850.0" in capsys.readouterr().out
