@@ -38,12 +38,15 @@ from mlinfra_assets.curated.row_wise import row_wise_models
 from mlinfra_assets.datasets import SOURCES
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.features import fs
+from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.scores import check_scores
 from mlinfra_assets.models import declared
 from mlinfra_assets.partitions import daily, last_complete
 from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.registry.content import services
+from mlinfra_assets.registry.publication import Publication
+from mlinfra_assets.registry.registry import Registry
 from mlinfra_assets.settings import Settings
 from resources.environments import resources_for
 from sensors.landing import landing_sensor
@@ -67,7 +70,13 @@ def build_definitions(
     """
     sources, views, models = load_sources(SOURCES), list(fs.views.values()), declared()
     check_scores(models, fs.views)
-    documents = Documents(fs.datasets, sources, row_wise_models(), services(fs.views, fs.services.values()))
+    documents = Documents(
+        fs.datasets,
+        sources,
+        row_wise_models(),
+        services(fs.views, fs.services.values()),
+        Publication(Registry(Lake(settings.lake))).contracts,
+    )
     clock = HomeClock(settings.home)
     if last_day is None and clock.simulated:
         last_day = last_complete(clock.now())

@@ -15,6 +15,7 @@ from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.curated.row_wise import run
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.feature_store.registry import ViewDocument
+from mlinfra_assets.lake.evolving import widened
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
 from mlinfra_assets.registry.kept_schemas import KeptSchemas
@@ -73,7 +74,10 @@ class FromRaw:
         document = wanted.document
         nothing = pl.DataFrame(schema=contract_of(document).polars_schema())
         # Piece by piece: only the rows of the entities asked about are kept.
-        kept = [_of_entities(wanted, _staged(document, valid)) for valid in self._valid(document, wanted.upto)]
+        kept = [
+            _of_entities(wanted, _staged(document, _as_kept(document, valid)))
+            for valid in self._valid(document, wanted.upto)
+        ]
         return pl.concat(kept or [_of_entities(wanted, _staged(document, nothing))])
 
     def _valid(self, document: ViewDocument, upto: Positions) -> Iterator[pl.DataFrame]:
@@ -103,7 +107,7 @@ class FromRaw:
     def _process(
         self, source: Source, raw: pl.DataFrame, releases: pl.DataFrame | None, latest: list[pl.DataFrame]
     ) -> pl.DataFrame:
-        known = pl.concat(latest, how="diagonal") if latest else None
+        known = pl.concat(latest, how="diagonal_relaxed") if latest else None
         processed = process(
             source,
             raw,
@@ -115,6 +119,11 @@ class FromRaw:
         if source.contract.primary_key:
             latest.append(processed)
         return processed
+
+
+def _as_kept(document: ViewDocument, valid: pl.DataFrame) -> pl.DataFrame:
+    """Valid records with the types that the version's contract gave the processed table, whoever typed them first."""
+    return widened(f"raw/{document.source}", valid, contract_of(document).value_schema())
 
 
 def _staged(document: ViewDocument, valid: pl.DataFrame) -> pl.DataFrame:

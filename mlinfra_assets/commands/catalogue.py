@@ -167,11 +167,13 @@ def open_catalogue(settings: Settings) -> Catalogue:
     from mlinfra_assets.lake.lake import Lake
     from mlinfra_assets.models import declared
     from mlinfra_assets.registry.content import services
+    from mlinfra_assets.registry.publication import Publication
 
     known = services(fs.views, fs.services.values())
     sources = declared_sources()
-    documents = Documents(fs.datasets, sources, row_wise_models(), known)
-    return Catalogue(fs.views, documents, known, declared(), sources, Registry(Lake(settings.lake)))
+    registry = Registry(Lake(settings.lake))
+    documents = Documents(fs.datasets, sources, row_wise_models(), known, Publication(registry).contracts)
+    return Catalogue(fs.views, documents, known, declared(), sources, registry)
 
 
 def features_of(view: str, features: Sequence[str]) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class Base:
             InvalidInputError: There is no such version.
         """
         if self._publication is not None:
-            found = [one.contract for one in self._publication.published(source)]
+            found = self._publication.contracts(source)
         else:
             found = (self._files or {}).get(source, [])
         if against is None:

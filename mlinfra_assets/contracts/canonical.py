@@ -58,7 +58,7 @@ def from_json(text: str) -> Contract:
 
 def fingerprint(contract: Contract) -> str:
     """12 hexadecimal digits over schema and rules; descriptions, owner and version do not count."""
-    text = json.dumps(_without_prose(to_dict(contract)), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(without_prose(to_dict(contract)), sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()[:12]
 
 
@@ -82,7 +82,8 @@ def _plain(value: object) -> object:
     return [_plain(v) for v in value] if isinstance(value, tuple) else value
 
 
-def _without_prose(value: object) -> object:
+def without_prose(value: object) -> object:
+    """A JSON-ready form without the words in it, which decide nothing."""
     if isinstance(value, dict):
-        return {k: _without_prose(v) for k, v in value.items() if k not in PROSE}
-    return [_without_prose(v) for v in value] if isinstance(value, list) else value
+        return {k: without_prose(v) for k, v in value.items() if k not in PROSE}
+    return [without_prose(v) for v in value] if isinstance(value, list) else value

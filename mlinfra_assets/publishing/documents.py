@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 
 from mlinfra_assets.code_version import code_version
+from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.curated.row_wise import RowWiseModel
 from mlinfra_assets.curated.sql_text import fingerprint
@@ -14,6 +16,7 @@ from mlinfra_assets.feature_store.canonical import view_to_dict
 from mlinfra_assets.feature_store.dataset import DatasetSchema
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.publishing.contract_used import contract_of_use, fields_read
 from mlinfra_assets.registry.author import author
 from mlinfra_assets.registry.content import RegisteredService
 from mlinfra_assets.registry.publication import Publication
@@ -29,6 +32,7 @@ class Documents:
         sources: The declared sources, by name.
         staging: The row-wise dbt models with their compiled SQL, by name.
         services: The feature services; each is registered with the views that it takes features of.
+        published: The published contracts of a source, oldest first. Default: none are known.
     """
 
     def __init__(
@@ -37,11 +41,13 @@ class Documents:
         sources: Mapping[str, Source],
         staging: Mapping[str, RowWiseModel],
         services: Sequence[RegisteredService] = (),
+        published: Callable[[str], Sequence[Contract]] = lambda _: (),
     ) -> None:
         self.datasets = datasets
         self._sources = sources
         self._staging = staging
         self._services = tuple(services)
+        self._published = cache(published)
         self._made: dict[str, ViewDocument] = {}
 
     def document(self, view: FeatureView) -> ViewDocument:
@@ -53,7 +59,9 @@ class Documents:
     def _document(self, view: FeatureView) -> ViewDocument:
         source = self._sources[view.dataset.source]
         model = self._staging.get(view.dataset.name)
-        rests_on = {f"contract {source.name}": source.contract.fingerprint}
+        reads = fields_read(view, model, source.contract)
+        contract = contract_of_use(source.contract, self._published(source.name), reads)
+        rests_on = {f"contract {source.name}": contract.fingerprint}
         if model is not None:
             rests_on[f"sql {model.name}"] = fingerprint(model.sql)
         return ViewDocument(
@@ -61,7 +69,7 @@ class Documents:
             rests_on=rests_on,
             sql=None if model is None else model.sql,
             source=source.name,
-            contract=json.loads(source.contract.to_json()),
+            contract=json.loads(contract.to_json()),
             uses={used.name: self.document(used) for used in view.uses},
         )
 

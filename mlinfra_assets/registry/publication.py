@@ -52,9 +52,13 @@ class Publication:
         entries = self._registry.contracts(source)
         return [PublishedContract(entry, Contract.from_json(entry.document)) for entry in entries]
 
+    def contracts(self, source: str) -> list[Contract]:
+        """The published contracts of a source, oldest first."""
+        return [one.contract for one in self.published(source)]
+
     def judge(self, contract: Contract) -> Verdict:
         """Whether a contract may follow those that are published of its source."""
-        return judge(contract, [one.contract for one in self.published(contract.name)])
+        return judge(contract, self.contracts(contract.name))
 
     def publish(self, contract: Contract, registration: Registration) -> bool:
         """Publish a contract. False if one with these rules is published already.

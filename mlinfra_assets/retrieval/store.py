@@ -258,13 +258,20 @@ def open_store(settings: Settings | None = None) -> RetrievalStore:
     from mlinfra_assets.features import fs
     from mlinfra_assets.redis_server import connect
     from mlinfra_assets.registry.content import services
+    from mlinfra_assets.registry.publication import Publication
+    from mlinfra_assets.registry.registry import Registry
 
     used = Settings.load() if settings is None else settings
+    lake = Lake(used.lake)
     documents = Documents(
-        fs.datasets, load_sources(SOURCES), row_wise_models(), services(fs.views, fs.services.values())
+        fs.datasets,
+        load_sources(SOURCES),
+        row_wise_models(),
+        services(fs.views, fs.services.values()),
+        Publication(Registry(lake)).contracts,
     )
     return RetrievalStore(
-        lake=Lake(used.lake),
+        lake=lake,
         declared=fs,
         documents=documents,
         clock=HomeClock(used.home),
