@@ -41,12 +41,12 @@ def _other_type(reader: Field, writer: Field) -> tuple[str, str] | None:
         return None
     room = _room(reader, writer)
     if room is None:
-        return "type", f"a {there} is not read as a {here}"
+        return "type", f"the type is {here} here, and {there} there"
     least, most = bounds(writer)
     if least is not None and most is not None and -room <= least and most <= room:  # pyright: ignore[reportOperatorIssue]
         return None
     limits = _between(least, most)
-    return "room", f"a {there} is read as a {here} only between {-room} and {room}, and there it has {limits}"
+    return "room", f"{there} is read as {here} only between {-room} and {room}, and there it has {limits}"
 
 
 def _room(reader: Field, writer: Field) -> int | Decimal | None:

@@ -6,11 +6,13 @@ reader for it that comes with the package. Names of relations and columns are th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from mlinfra_assets.curated.errors import SourceMismatchError
 from mlinfra_assets.curated.project import WORKSPACE_FILE
@@ -91,7 +93,7 @@ def open_workspace(
                 connection.execute(f"create view {snapshot.relation} as {_empty(snapshot)}")
                 continue
             _check(snapshot, table, version)
-            _show(connection, snapshot, table, version, newest_first)
+            _show(connection, _as_wide_as_stored(snapshot, table, version), table, version, newest_first)
             versions[snapshot.table] = version
             provenance = table.provenance(version)
             positions[snapshot.table] = dict(provenance.positions) if provenance else {}
@@ -131,6 +133,23 @@ def _columns(snapshot: Snapshot) -> str:
 def _empty(snapshot: Snapshot) -> str:
     columns = ", ".join(f"cast(null as {kind}) as {_name(name)}" for name, kind in snapshot.columns.items())
     return f"select {columns} where false"
+
+
+def _as_wide_as_stored(snapshot: Snapshot, table: LakeTable, version: int) -> Snapshot:
+    """The snapshot with the table's own type where a contract has widened it: a cast back would round."""
+    stored = table.schema(version)
+    found = {name: _wider(kind, stored.field(name).type) for name, kind in snapshot.columns.items()}
+    wider = {name: kind for name, kind in found.items() if kind is not None}
+    return replace(snapshot, columns={**snapshot.columns, **wider})
+
+
+def _wider(declared: str, stored: pa.DataType) -> str | None:
+    """The stored type in SQL, if it holds more than the declared one; None if it does not."""
+    scale = re.fullmatch(r"decimal\(\d+, *(\d+)\)", declared.lower())
+    whole = declared.lower() == "bigint"
+    if pa.types.is_decimal(stored) and (whole or (scale is not None and stored.scale > int(scale[1]))):
+        return f"decimal({stored.precision},{stored.scale})"
+    return "double" if pa.types.is_floating(stored) and whole else None
 
 
 def _check(snapshot: Snapshot, table: LakeTable, version: int) -> None:

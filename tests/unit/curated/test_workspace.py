@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -91,3 +92,22 @@ def test_a_checksum_counts_rows_and_types_but_not_their_order() -> None:
         "select * from (values (null, 'a'), (2, null)) as v(n, s)",
     ):
         assert _checksum(other) != base
+
+
+@pytest.mark.parametrize(
+    ("declared", "kind", "value"),
+    [
+        ("decimal(18,3)", pl.Decimal(18, 5), Decimal("2.55001")),
+        ("bigint", pl.Float64(), 2.5),
+        ("bigint", pl.Decimal(18, 1), Decimal("2.5")),
+        ("double", pl.Int64(), 2.0),
+    ],
+)
+def test_a_type_that_a_contract_has_widened_is_not_rounded_back(
+    declared: str, kind: pl.DataType, value: Decimal | float, tmp_path: Path
+) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    rows = pl.DataFrame({"x": pl.Series([value]).cast(kind)})
+    lake.table("processed/order_lines").append(rows, provenance=Provenance("run", "code"))
+    workspace = open_workspace(tmp_path, lake, [Snapshot("processed/order_lines", RELATION, {"x": declared})])
+    assert _rows(workspace) == [(value,)]
