@@ -31,12 +31,14 @@ from mlinfra_assets.ingest.profiles import Profiles
 from mlinfra_assets.ingest.raw import application, offsets
 from mlinfra_assets.ingest.source_breaker import SourceBreaker
 from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.lake.predicate import Condition
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
 from mlinfra_assets.positions import Positions
 from mlinfra_assets.registry.kept_schemas import KeptSchemas
 
 BATCH_RECORDS = 250_000
+BATCH_BYTES = 128 * 1024 * 1024
 BATCH_FILES = 1
 ATTEMPTS = 100
 SET_ASIDE = "held batch"
@@ -227,13 +229,26 @@ def _batches(tables: _Tables, source: Source, known: Sequence[Span]) -> Iterator
     for partition in partitions:
         where = [("partition", "==", partition), ("offset", ">", done.get(partition, -1))]
         pending = tables.raw.read(columns=["offset"], version=version, where=where)["offset"].sort()
-        for span in _spans(partition, pending, size, [k for k in known if k.partition == partition]):
+        sizes = _sizes(tables, where, version) if size > 1 and len(pending) > 1 else None
+        for span in _spans(partition, pending, sizes, size, [k for k in known if k.partition == partition]):
             window = [("partition", "==", partition), ("offset", ">=", span.first), ("offset", "<=", span.last)]
             yield span, tables.raw.read(version=version, where=window).sort("offset")
 
 
-def _spans(partition: int, pending: pl.Series, size: int, known: Sequence[Span]) -> Iterator[Span]:
-    """Offsets that are pending, in order, cut into batches: each known one by itself, the others by size."""
+def _sizes(tables: _Tables, where: Sequence[Condition], version: int) -> pl.Series:
+    """Bytes of the payloads of raw rows up to and with each, in the order of their offsets."""
+    rows = tables.raw.scan(columns=["offset", "payload"], version=version, where=where)
+    found = rows.select("offset", pl.col("payload").bin.size().fill_null(0)).collect(engine="streaming")
+    return found.sort("offset")["payload"].cast(pl.Int64).cum_sum()
+
+
+def _spans(
+    partition: int, pending: pl.Series, sizes: pl.Series | None, size: int, known: Sequence[Span]
+) -> Iterator[Span]:
+    """Offsets that are pending, in order, cut into batches: each known one by itself, the others by records and bytes.
+
+    `sizes`: bytes up to and with each record; None: they do not count.
+    """
     start = 0
     while start < len(pending):
         offset = pending[start]
@@ -245,6 +260,9 @@ def _spans(partition: int, pending: pl.Series, size: int, known: Sequence[Span])
         ahead = [k.first for k in known if k.first > offset]
         limit = int(pending.search_sorted(min(ahead), side="left")) if ahead else len(pending)
         stop = min(start + size, limit)
+        if sizes is not None:
+            before = sizes[start - 1] if start else 0
+            stop = min(stop, max(start + 1, int(sizes.search_sorted(before + BATCH_BYTES, side="right"))))
         yield Span(partition, offset, pending[stop - 1])
         start = stop
 

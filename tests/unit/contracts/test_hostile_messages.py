@@ -76,7 +76,7 @@ def test_each_is_quarantined_once_with_its_reason_and_the_others_pass() -> None:
     ]
     assert {name: row for name, row in zip(HOSTILE, reasons, strict=True) if HOSTILE[name][1] not in row} == {}
     assert found.report.records == len(payloads) == found.report.valid + found.report.quarantined
-    assert found.quarantined["record"].str.len_chars().max() <= 4096
+    assert max(map(len, found.quarantined["record"].drop_nulls())) <= 4096
     assert len(found.report.unknown_fields) == 51
 
 
