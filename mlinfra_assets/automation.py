@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from mlinfra_assets import names
-from mlinfra_assets.contracts.source import FilesIngest, Source
+from mlinfra_assets.contracts.source import DatabaseIngest, FilesIngest, Source, StreamIngest
 from mlinfra_assets.partitions import key, last_complete
 from resources.clock import ClockResource
 
@@ -34,10 +34,11 @@ class AssetJob:
 
 
 def ingest_job(source: Source) -> AssetJob:
-    """Raw and processed of one source."""
+    """Raw and processed of one source; of change data the current state too."""
+    changes = isinstance(source.ingest, StreamIngest) and source.ingest.changes
     return AssetJob(
         f"ingest_{source.name}",
-        names.ingested(source.name),
+        (*names.ingested(source.name), *([names.current(source.name)] if changes else ())),
         f"Brings {source.name} into raw and through its contract.",
     )
 
@@ -58,6 +59,33 @@ def daily_schedule(job: AssetJob, cron: str, days: dg.DailyPartitionsDefinition)
         if not days.has_partition_key(day):
             return dg.SkipReason(f"{day} is outside the days that are kept")
         context.log.info("asking for %s", day)
+        return dg.RunRequest(partition_key=day)
+
+    return schedule
+
+
+def snapshot_schedule(source: Source, days: dg.DailyPartitionsDefinition) -> dg.ScheduleDefinition | None:
+    """Takes a table's snapshot of the present day by its declared schedule; None if it declares none.
+
+    On a home whose clock is simulated none is taken: the database is as it is today, not at the home's present.
+    """
+    if not isinstance(source.ingest, DatabaseIngest) or source.needs.schedule is None:
+        return None
+
+    @dg.schedule(
+        name=f"snapshot_{source.name}_schedule",
+        job_name=ingest_job(source).name,
+        cron_schedule=source.needs.schedule,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Takes the day's snapshot of {source.ingest.table} and brings it through its contract.",
+    )
+    def schedule(clock: ClockResource) -> dg.RunRequest | dg.SkipReason:
+        if clock.stamp() is not None:
+            return dg.SkipReason("the clock of this home is simulated: the database is not as it was then")
+        day = key(clock.now().date())
+        if not days.has_partition_key(day):
+            return dg.SkipReason(f"{day} is outside the days that are kept")
         return dg.RunRequest(partition_key=day)
 
     return schedule

@@ -64,17 +64,19 @@ def processed_dataset(source: Source) -> DatasetSchema:
         source=source.name,
         table=names.table(*names.processed(source.name)),
         primary_key=source.contract.primary_key,
+        deletes=source.contract.deletes,
     )
 
 
 def staged_dataset(model: Model, source: Source) -> DatasetSchema:
-    """What a row-wise model makes of a source's records; it keeps the primary key under the source's names."""
+    """What a row-wise model makes of a source's records; the primary key and what deletes keep their names."""
     return DatasetSchema(
         name=model.name,
         columns=column_types(model),
         source=source.name,
         table=model.table,
         primary_key=source.contract.primary_key,
+        deletes=source.contract.deletes,
     )
 
 

@@ -12,6 +12,7 @@ import dagster as dg
 from mlinfra_assets import names
 from mlinfra_assets.assets.audit import audit_asset
 from mlinfra_assets.assets.curated import curated_assets, determinism_checks
+from mlinfra_assets.assets.current import current_asset
 from mlinfra_assets.assets.features import feature_asset
 from mlinfra_assets.assets.feedback import PERFORMANCE_CHECK, outcomes_asset, performance_asset
 from mlinfra_assets.assets.late_data import late_data_asset
@@ -20,7 +21,9 @@ from mlinfra_assets.assets.models import model_asset
 from mlinfra_assets.assets.online import online_model_asset, online_view_asset
 from mlinfra_assets.assets.processed import processed_asset
 from mlinfra_assets.assets.raw import raw_asset, upstream_spec
+from mlinfra_assets.assets.reconciled import reconciled_check
 from mlinfra_assets.assets.registry import registry_specs
+from mlinfra_assets.assets.table_snapshots import snapshot_asset, table_spec
 from mlinfra_assets.assets.training import training_asset
 from mlinfra_assets.automation import (
     WHEN_INPUTS_PASS,
@@ -30,12 +33,14 @@ from mlinfra_assets.automation import (
     fetch_schedule,
     ingest_job,
     plain_schedule,
+    snapshot_schedule,
 )
 from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.contracts.declaration import load_sources
-from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
+from mlinfra_assets.contracts.source import DatabaseIngest, FilesIngest, Source, StreamIngest
 from mlinfra_assets.curated.row_wise import row_wise_models
 from mlinfra_assets.datasets import SOURCES
+from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.features import fs
 from mlinfra_assets.lake.lake import Lake
@@ -81,6 +86,7 @@ def build_definitions(
     if last_day is None and clock.simulated:
         last_day = last_complete(clock.now())
     days = daily(settings.history_start, last_day)
+    landing_days = daily(settings.history_start, last_day, today=True)
     snapshots = AssetJob(
         "daily_snapshots", tuple(names.features(v.name) for v in views), "Every view's snapshot of a day."
     )
@@ -110,8 +116,9 @@ def build_definitions(
         assets=[
             *_outside(sources, views, models, settings),
             *registry_specs(views),
-            *(raw_asset(source, settings) for source in sources.values()),
+            *(_raw(source, settings, landing_days) for source in sources.values()),
             *(processed_asset(source, settings) for source in sources.values()),
+            *(current_asset(source, WHEN_INPUTS_PASS) for source in sources.values() if _changes(source)),
             curated_assets(WHEN_INPUTS_PASS),
             *(feature_asset(view, documents, days) for view in views),
             *(online_view_asset(view, documents) for view in views if view.online),
@@ -124,7 +131,7 @@ def build_definitions(
             late_data_asset(sources, views, fs.datasets, daily(settings.history_start, last_day, today=True), settings),
             *(maintenance_asset(zone, what, settings) for zone, what in ZONES.items()),
         ],
-        asset_checks=[determinism],
+        asset_checks=[determinism, *_reconciled(sources)],
         jobs=[
             *(dg.define_asset_job(j.name, selection=j.selection, description=j.description) for j in jobs),
             dg.define_asset_job(
@@ -140,10 +147,11 @@ def build_definitions(
             plain_schedule(retrain, "0 3 1 * *", "A new version of every model, on the first of a month."),
             plain_schedule(maintenance, "20 * * * *", "Maintenance of all tables, once an hour."),
             *(schedule for s in sources.values() if (schedule := fetch_schedule(s)) is not None),
+            *(schedule for s in sources.values() if (schedule := snapshot_schedule(s, landing_days)) is not None),
         ],
         sensors=[
             automation_sensor(),
-            *(_source_sensor(source, settings) for source in sources.values()),
+            *(sensor for s in sources.values() if (sensor := _source_sensor(s, settings)) is not None),
             online_sensor([v for v in views if v.online], list(models.values()), documents),
             *(retraining_sensor(model, PERFORMANCE_CHECK) for model in models.values()),
         ],
@@ -167,11 +175,39 @@ def _outside(
         names.PREDICTIONS: served,
         names.OUTCOMES: [dg.AssetKey((names.FEEDBACK, f"{m}_outcomes")) for m in models],
     }
-    return [upstream_spec(source, settings, written_by.get(name, [])) for name, source in sources.items()]
+    return [
+        table_spec(source)
+        if isinstance(source.ingest, DatabaseIngest)
+        else upstream_spec(source, settings, written_by.get(name, []))
+        for name, source in sources.items()
+    ]
 
 
-def _source_sensor(source: Source, settings: Settings) -> dg.SensorDefinition:
+def _raw(source: Source, settings: Settings, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    return snapshot_asset(source, days) if isinstance(source.ingest, DatabaseIngest) else raw_asset(source, settings)
+
+
+def _changes(source: Source) -> bool:
+    return isinstance(source.ingest, StreamIngest) and source.ingest.changes
+
+
+def _reconciled(sources: Mapping[str, Source]) -> list[dg.AssetChecksDefinition]:
+    """The checks that snapshots agree with change data, where a snapshot's declaration names it."""
+    checks: list[dg.AssetChecksDefinition] = []
+    for source in sources.values():
+        if not isinstance(source.ingest, DatabaseIngest) or source.ingest.reconciles is None:
+            continue
+        other = sources.get(source.ingest.reconciles)
+        if other is None or not _changes(other):
+            raise InvalidInputError(
+                f"{source.file}: ingest.reconciles: {source.ingest.reconciles!r} is no source of change data: name one"
+            )
+        checks.append(reconciled_check(source, other))
+    return checks
+
+
+def _source_sensor(source: Source, settings: Settings) -> dg.SensorDefinition | None:
+    """What notices that there is something new; a table's snapshots are taken by schedule."""
     if isinstance(source.ingest, StreamIngest):
         return stream_sensor(source)
-    assert isinstance(source.ingest, FilesIngest)  # noqa: S101 - a source comes in one of two ways
-    return landing_sensor(source, settings.landing)
+    return landing_sensor(source, settings.landing) if isinstance(source.ingest, FilesIngest) else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 RAW, PROCESSED, CURATED, FEATURES = "raw", "processed", "curated", "features"
 ONLINE, TRAINING, MODELS, FEEDBACK, AUDIT = "online", "training", "models", "feedback", "audit"
-STREAMS, LANDING, REGISTRY, MAINTENANCE = "streams", "landing", "registry", "maintenance"
+STREAMS, LANDING, DATABASES, REGISTRY, MAINTENANCE = "streams", "landing", "databases", "registry", "maintenance"
 ZONES = (RAW, PROCESSED, CURATED, FEATURES, ONLINE, TRAINING, MODELS, FEEDBACK, AUDIT)
 
 PREDICTIONS = "predictions"
@@ -52,6 +52,16 @@ def releases(source: str) -> tuple[str, str]:
 def profile(source: str) -> tuple[str, str]:
     """Key of what a source's records were like, day by day."""
     return (PROCESSED, f"{source}_profile")
+
+
+def current(source: str) -> tuple[str, str]:
+    """Key of the current state of a change data source: the rows that its table has now."""
+    return (PROCESSED, f"{source}_current")
+
+
+def database(source: str) -> tuple[str, str]:
+    """Key of the table in its database that a source takes snapshots of."""
+    return (DATABASES, source)
 
 
 def ingested(source: str) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mlinfra_assets import names
-from mlinfra_assets.contracts.source import Source, StreamIngest
+from mlinfra_assets.contracts.source import DatabaseIngest, Ingest, Source, StreamIngest
 from mlinfra_assets.feature_store.registry import ViewDocument
 
 
@@ -28,8 +28,12 @@ def _below(document: ViewDocument, sources: Mapping[str, Source]) -> Iterator[tu
     yield names.table(*names.processed(source)), "valid, typed records, by the contract"
     yield names.table(*names.raw(source)), "the bytes that came in"
     if source in sources:
-        ingest = sources[source].ingest
-        outside = (names.STREAMS, ingest.topic) if isinstance(ingest, StreamIngest) else (names.LANDING, source)
-        yield names.table(*outside), "what lies outside"
+        yield names.table(*_outside(source, sources[source].ingest)), "what lies outside"
     for used in document.uses.values():
         yield from _below(used, sources)
+
+
+def _outside(source: str, ingest: Ingest) -> tuple[str, str]:
+    if isinstance(ingest, StreamIngest):
+        return (names.STREAMS, ingest.topic)
+    return names.database(source) if isinstance(ingest, DatabaseIngest) else (names.LANDING, source)

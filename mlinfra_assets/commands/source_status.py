@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from mlinfra_assets.contracts.source import FilesIngest, Source, StreamIngest
+from mlinfra_assets.contracts.source import DatabaseIngest, FilesIngest, Source, StreamIngest
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.settings import Settings
 
@@ -36,8 +36,8 @@ class SourceStatus:
 
     Attributes:
         source: Its name.
-        system: `redis`, `kafka` or `files`.
-        place: The topic, or the landing folder.
+        system: `redis`, `kafka`, `files` or `postgres`.
+        place: The topic, the landing folder, or the table.
         partitions: Partitions of a stream that ever held a record.
         waiting: Files that raw does not hold.
         problem: Why it cannot be said, or why it does not go on; empty if nothing is wrong.
@@ -60,7 +60,11 @@ def source_statuses(settings: Settings, sources: Mapping[str, Source]) -> Iterat
     """How each source stands. What cannot be reached is said with the source, once for each."""
     logs: dict[str, object] = {}
     for source in sources.values():
-        yield _stream(settings, source, logs) if isinstance(source.ingest, StreamIngest) else _files(settings, source)
+        if isinstance(source.ingest, DatabaseIngest):
+            yield _table(source)
+        else:
+            stream = isinstance(source.ingest, StreamIngest)
+            yield _stream(settings, source, logs) if stream else _files(settings, source)
 
 
 def _stream(settings: Settings, source: Source, logs: dict) -> SourceStatus:
@@ -95,3 +99,16 @@ def _files(settings: Settings, source: Source) -> SourceStatus:
     except MlinfraError as error:
         return SourceStatus(source.name, "files", str(folder), problem=str(error))
     return SourceStatus(source.name, "files", str(folder), waiting=len(waiting))
+
+
+def _table(source: Source) -> SourceStatus:
+    from mlinfra_assets.connectors.postgres import taken
+
+    assert isinstance(source.ingest, DatabaseIngest)  # noqa: S101 - the caller chose by this very type
+    key = tuple(source.contract.field(name).physical_name for name in source.contract.primary_key)
+    try:
+        with taken(source.ingest, key):
+            pass  # that the table can be looked at is what is asked
+    except MlinfraError as error:
+        return SourceStatus(source.name, "postgres", source.ingest.table, problem=str(error))
+    return SourceStatus(source.name, "postgres", source.ingest.table)

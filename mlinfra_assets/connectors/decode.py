@@ -10,13 +10,15 @@ from types import MappingProxyType
 import polars as pl
 
 from mlinfra_assets.connectors.avro import decode_avro
+from mlinfra_assets.connectors.copy_text import read_rows
+from mlinfra_assets.connectors.debezium import OLD_KEY_HEADER, DebeziumDecoder
 from mlinfra_assets.connectors.json_lines import decode_message
 from mlinfra_assets.connectors.protobuf import decode_protobuf
 from mlinfra_assets.connectors.wire_format import split
 from mlinfra_assets.connectors.written_schema import Schemas, WrittenSchema
 from mlinfra_assets.connectors.zipped_csv import UnreadableFileError, read_records
 from mlinfra_assets.contracts.contract import Contract
-from mlinfra_assets.contracts.source import Source, StreamIngest
+from mlinfra_assets.contracts.source import DatabaseIngest, Source, StreamIngest
 from mlinfra_assets.contracts.violation import Violation
 
 MessageReader = Callable[[bytes], dict[str, object] | Violation]
@@ -66,6 +68,18 @@ def decode(source: Source, raw: pl.DataFrame, max_payload_bytes: int, schemas: S
     """
     records = Records()
     payloads: Iterable[bytes | None] = raw["payload"]
+    if isinstance(source.ingest, StreamIngest) and source.ingest.changes:
+        decoder = DebeziumDecoder(source.contract, max_payload_bytes)
+        for number, (payload, old_key) in enumerate(zip(payloads, _header(raw, OLD_KEY_HEADER), strict=True)):
+            if (change := decoder.decode(payload, old_key)) is not None:
+                records.add(number, 0, change)
+        return records
+    if isinstance(source.ingest, DatabaseIngest):
+        for number, (payload, headers) in enumerate(raw.select("payload", "headers").iter_rows()):
+            said = {header["name"]: header["value"] for header in headers}
+            for row, record in enumerate(read_rows(payload, said, source.contract)):
+                records.add(number, row, record)
+        return records
     if isinstance(source.ingest, StreamIngest):
         read = message_reader(source, schemas)
         for number, payload in enumerate(payloads):
@@ -81,6 +95,12 @@ def decode(source: Source, raw: pl.DataFrame, max_payload_bytes: int, schemas: S
             _drop(records, number)
             records.failed.append((number, 0, error.violation))
     return records
+
+
+def _header(raw: pl.DataFrame, name: str) -> pl.Series:
+    """The value of a header, or of the first of that name; null where there is none."""
+    named = pl.element().filter(pl.element().struct.field("name") == name).struct.field("value")
+    return raw.select(pl.col("headers").list.eval(named).list.first()).to_series()
 
 
 def message_reader(source: Source, schemas: Schemas = NO_SCHEMAS) -> MessageReader:

@@ -239,6 +239,8 @@ class Contract:
         history_lag_us: In the first batch, how long after its event time a record from before the platform ran counts
             as known, in microseconds. None: from its landing.
         compatibility: What the next version may change, as a schema registry's modes say it.
+        deletes: Name of a boolean field: a record where it is true takes the record of its primary key away. None:
+            nothing is deleted.
     """
 
     name: str
@@ -254,6 +256,7 @@ class Contract:
     row_rules: tuple[RowRule, ...] = ()
     history_lag_us: int | None = None
     compatibility: Compatibility = "BACKWARD"
+    deletes: str | None = None
     _by_name: dict[str, Field] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from typing import cast
 from zoneinfo import ZoneInfo, available_timezones
 
 from mlinfra_assets.breakers.rules import BreakerRules
+from mlinfra_assets.contracts.added_fields import added_fields, usual_event_time, what_deletes
 from mlinfra_assets.contracts.contract import (
     COMPATIBILITIES,
     Ambiguous,
@@ -19,7 +20,7 @@ from mlinfra_assets.contracts.contract import (
     Field,
     RowRule,
 )
-from mlinfra_assets.contracts.declared_fields import declared_fields, declared_time_zone
+from mlinfra_assets.contracts.declared_fields import declared_deletes, declared_fields, declared_time_zone
 from mlinfra_assets.contracts.declared_ingest import declared_ingest, declared_needs
 from mlinfra_assets.contracts.declared_rules import declared_rules
 from mlinfra_assets.contracts.document import DeclarationError, Value, nearest, read_document
@@ -40,7 +41,8 @@ OBJECT = (
 )
 SECTIONS = ("ingest", "time", "dagster")
 OPTIONAL = ("compatibility", "breaker")
-RESERVED = ("_quarantine", "_releases", "_profile")
+RESERVED = ("_quarantine", "_releases", "_profile", "_current")
+NEEDED = ("ingest", "dagster")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 
@@ -88,7 +90,16 @@ def load_source(path: Path) -> Source:
     described = _schema(top["schema"])
     fields = declared_fields(described["properties"])
     sections = _sections(document, top)
-    time = _time(sections["time"], fields, declared_time_zone(described["properties"]))
+    ingest = declared_ingest(sections["ingest"], fields)
+    primary_key = _primary_key(described["properties"])
+    deletes = what_deletes(ingest) or declared_deletes(described["properties"], fields)
+    if not primary_key and (deletes is not None or added_fields(ingest)):
+        described["properties"].fail("no field has primaryKey: true, but only a key says which row is changed")
+    fields = (*fields, *added_fields(ingest))
+    usual = usual_event_time(ingest)
+    if "time" not in sections and usual is None:
+        top["customProperties"].fail("time is missing: add it")
+    time = _time(sections.get("time"), fields, declared_time_zone(described["properties"]), usual)
     rules, row_rules = declared_rules(described, fields)
     contract = Contract(
         name=name,
@@ -99,7 +110,7 @@ def load_source(path: Path) -> Source:
         event_time=time.event_time,
         timezone=time.timezone,
         ambiguous=time.ambiguous,
-        primary_key=_primary_key(described["properties"]),
+        primary_key=primary_key,
         rules=rules,
         row_rules=row_rules,
         history_lag_us=time.history_lag_us,
@@ -107,9 +118,9 @@ def load_source(path: Path) -> Source:
             "Compatibility",
             sections["compatibility"].choice(COMPATIBILITIES) if "compatibility" in sections else "BACKWARD",
         ),
+        deletes=deletes,
     )
     _check_names(described["properties"], fields, rules, row_rules)
-    ingest = declared_ingest(sections["ingest"], fields)
     breaker = _breaker(sections["breaker"]) if "breaker" in sections else BreakerRules()
     return Source(name, str(path), contract, ingest, declared_needs(sections["dagster"], ingest), breaker)
 
@@ -134,21 +145,23 @@ def _sections(document: Value, top: Mapping[str, Value]) -> dict[str, Value]:
         if section in sections:
             element.fail(f"{section} stands here a second time: remove one")
         sections[section] = Value(element.file, section, entry["value"].node)
-    _need(top["customProperties"], sections, SECTIONS)
+    _need(top["customProperties"], sections, NEEDED)
     return sections
 
 
-def _time(section: Value, fields: tuple[Field, ...], zone: Value | None) -> _Time:
-    entry = section.entries(("eventTime", "timezone", "ambiguous", "historyLag"))
-    _need(section, entry, ("eventTime",))
+def _time(section: Value | None, fields: tuple[Field, ...], zone: Value | None, usual: str | None) -> _Time:
+    entry = section.entries(("eventTime", "timezone", "ambiguous", "historyLag")) if section is not None else {}
+    if section is not None and usual is None:
+        _need(section, entry, ("eventTime",))
     times = [f.name for f in fields if f.type in {"timestamp", "date"}]
-    event_time = entry["eventTime"].text()
-    if event_time not in times:
-        entry["eventTime"].fail(
-            f"{event_time!r} is not a timestamp or date of this contract{nearest(event_time, times)}"
-        )
-    if not next(f for f in fields if f.name == event_time).required:
-        entry["eventTime"].fail(f"{event_time!r} may be null: a record needs its event time; set required: true")
+    event_time = entry["eventTime"].text() if "eventTime" in entry else usual or ""
+    if "eventTime" in entry:
+        if event_time not in times:
+            entry["eventTime"].fail(
+                f"{event_time!r} is not a timestamp or date of this contract{nearest(event_time, times)}"
+            )
+        if not next(f for f in fields if f.name == event_time).required:
+            entry["eventTime"].fail(f"{event_time!r} may be null: a record needs its event time; set required: true")
     if "timezone" in entry and zone is not None:
         entry["timezone"].fail("the fields' logicalTypeOptions.defaultTimezone says it already: remove one")
     zone = entry.get("timezone", zone)

@@ -33,7 +33,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "object": (),
     "array": (),
 }
-CUSTOM = ("emptyIsNull", "allowNonFinite", "unit")
+CUSTOM = ("emptyIsNull", "allowNonFinite", "unit", "deletes")
 COLUMN = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -179,6 +179,24 @@ def _format(value: Value, kind: FieldType) -> str:
     except ValueError as error:
         value.fail(str(error))
     return text
+
+
+def declared_deletes(properties: Value, fields: tuple[Field, ...]) -> str | None:
+    """The boolean field that takes the record of its primary key away; None: nothing is deleted.
+
+    Raises:
+        DeclarationError: There are several, or it is not boolean.
+    """
+    found: str | None = None
+    for element, field in zip(properties.elements(), fields, strict=True):
+        entry = dict(element.items())
+        custom = _custom(entry["customProperties"]) if "customProperties" in entry else {}
+        if "deletes" not in custom or not custom["deletes"].boolean():
+            continue
+        if field.type != "boolean" or found is not None:
+            element.fail("deletes is for one boolean field: a record where it is true takes the earlier ones away")
+        found = field.name
+    return found
 
 
 def _custom(value: Value) -> dict[str, Value]:

@@ -8,7 +8,16 @@ from urllib.parse import urlsplit
 
 from mlinfra_assets.contracts.contract import Field
 from mlinfra_assets.contracts.document import Value, nearest
-from mlinfra_assets.contracts.source import MESSAGE_FORMATS, FilesIngest, Melt, MessageFormat, Needs, StreamIngest
+from mlinfra_assets.contracts.source import (
+    MESSAGE_FORMATS,
+    DatabaseIngest,
+    FilesIngest,
+    Ingest,
+    Melt,
+    MessageFormat,
+    Needs,
+    StreamIngest,
+)
 
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
 OWNER = re.compile(r"team:[A-Za-z0-9._-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -17,10 +26,11 @@ CRON = re.compile(r"(\S+ ){4}\S+")
 CRON_FIELD = re.compile(r"(\*|\d{1,2}(-\d{1,2})?)(/\d{1,2})?(,(\*|\d{1,2}(-\d{1,2})?)(/\d{1,2})?)*")
 CRON_LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 SYSTEMS = ("redis", "kafka")
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 FILES = ("kind", "format", "pattern", "url", "melt", "maxBytes", "maxUnpackedBytes")
 
 
-def declared_ingest(section: Value, fields: tuple[Field, ...]) -> StreamIngest | FilesIngest:
+def declared_ingest(section: Value, fields: tuple[Field, ...]) -> Ingest:
     """How the records come in.
 
     Raises:
@@ -28,13 +38,14 @@ def declared_ingest(section: Value, fields: tuple[Field, ...]) -> StreamIngest |
     """
     entry = dict(section.items())
     if "kind" not in entry:
-        section.fail("kind is missing: write stream or files")
-    if entry["kind"].choice(("stream", "files")) == "stream":
+        section.fail("kind is missing: write stream, files or database")
+    kind = entry["kind"].choice(("stream", "files", "database"))
+    if kind == "stream":
         return _stream(section)
-    return _files(section, fields)
+    return _files(section, fields) if kind == "files" else _database(section)
 
 
-def declared_needs(section: Value, ingest: StreamIngest | FilesIngest) -> Needs:
+def declared_needs(section: Value, ingest: Ingest) -> Needs:
     """What the orchestrator needs to know.
 
     Raises:
@@ -95,6 +106,28 @@ def _files(section: Value, fields: tuple[Field, ...]) -> FilesIngest:
     )
 
 
+def _database(section: Value) -> DatabaseIngest:
+    entry = section.entries(("kind", "connection", "table", "chunkRows", "reconciles"))
+    for key in ("connection", "table"):
+        if key not in entry:
+            section.fail(f"{key} is missing: add it")
+    connection, table = entry["connection"].text(), entry["table"].text()
+    if not VARIABLE.fullmatch(connection):
+        # What is not a name may be a password: it is not repeated.
+        entry["connection"].fail(
+            "is not the name of an environment variable: write one such as MLINFRA_SHOP_DATABASE, and set it to the "
+            "database's address"
+        )
+    if table.count(".") != 1 or not all(table.split(".")) or "\x00" in table:
+        entry["table"].fail(f"{table!r} is not schema.table: name both, such as public.film")
+    return DatabaseIngest(
+        connection=connection,
+        table=table,
+        chunk_rows=entry["chunkRows"].whole(1, 1_000_000) if "chunkRows" in entry else DatabaseIngest.chunk_rows,
+        reconciles=entry["reconciles"].text() if "reconciles" in entry else None,
+    )
+
+
 def _melt(section: Value, fields: tuple[Field, ...]) -> Melt:
     entry = section.entries(("keep", "name", "value", "skip"))
     for key in ("keep", "name", "value"):
@@ -131,9 +164,9 @@ def _tags(section: Value) -> dict[str, str]:
     return tags
 
 
-def _schedule(value: Value, ingest: StreamIngest | FilesIngest) -> str:
+def _schedule(value: Value, ingest: Ingest) -> str:
     cron = value.text()
-    if not isinstance(ingest, FilesIngest) or ingest.url is None:
+    if not isinstance(ingest, DatabaseIngest) and (not isinstance(ingest, FilesIngest) or ingest.url is None):
         value.fail("nothing is fetched on a schedule without an ingest.url: remove one or add the other")
     if not CRON.fullmatch(cron) or not all(
         CRON_FIELD.fullmatch(part) and all(low <= int(n) <= high for n in re.findall(r"(?<!/)\b\d+", part))

@@ -10,7 +10,7 @@ from mlinfra_assets.breakers.rules import BreakerRules
 from mlinfra_assets.contracts.contract import Contract
 
 MEBIBYTE = 1024 * 1024
-MessageFormat = Literal["json", "json_schema", "avro", "protobuf"]
+MessageFormat = Literal["json", "json_schema", "avro", "protobuf", "debezium_json"]
 MESSAGE_FORMATS: tuple[str, ...] = get_args(MessageFormat)
 
 
@@ -21,13 +21,19 @@ class StreamIngest:
     Attributes:
         topic: The stream.
         format: How a message is written: one JSON object (`json`), or in Confluent's wire format, which names a schema
-            in a registry: one JSON object (`json_schema`), Avro or Protobuf.
+            in a registry: one JSON object (`json_schema`), Avro or Protobuf. Or a change of a
+            database's row in Debezium's envelope (`debezium_json`).
         system: Where the stream is; None: where the settings say.
     """
 
     topic: str
     format: MessageFormat = "json"
     system: Literal["redis", "kafka"] | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether a message is a change of a row, not a record of its own."""
+        return self.format == "debezium_json"
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,26 @@ class FilesIngest:
 
 
 @dataclass(frozen=True)
+class DatabaseIngest:
+    """Records come as a daily snapshot of a Postgres table.
+
+    Attributes:
+        connection: Name of the environment variable that holds the database's libpq URL.
+        table: The table, as `schema.table`.
+        chunk_rows: How many rows are read and kept at once.
+        reconciles: Name of the change data source that has to agree with the snapshot; None: of no source.
+    """
+
+    connection: str
+    table: str
+    chunk_rows: int = 20_000
+    reconciles: str | None = None
+
+
+Ingest = StreamIngest | FilesIngest | DatabaseIngest
+
+
+@dataclass(frozen=True)
 class Needs:
     """What the orchestrator needs to know of a source.
 
@@ -77,7 +103,7 @@ class Needs:
         tags: Labels shown in the UI.
         kinds: What it is made of, shown as icons in the UI.
         sensor_seconds: How often to look for new records or files.
-        schedule: Cron line (UTC) of fetching the newest file; only with a `url`.
+        schedule: Cron line (UTC) of fetching the newest file (only with a `url`), or of a table's snapshot.
         freshness_hours: The tables are overdue when nothing was updated for this long.
         freshness_warn_hours: They are late when nothing was updated for this long.
     """
@@ -107,6 +133,6 @@ class Source:
     name: str
     file: str
     contract: Contract
-    ingest: StreamIngest | FilesIngest
+    ingest: Ingest
     needs: Needs
     breaker: BreakerRules = field(default_factory=BreakerRules)

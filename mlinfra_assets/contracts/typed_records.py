@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from mlinfra_assets.connectors.debezium import ASIDE
 from mlinfra_assets.connectors.decode import NO_SCHEMAS, Records, decode, exact_fields
 from mlinfra_assets.connectors.json_lines import decode_message, to_text
 from mlinfra_assets.connectors.nested import value_of
@@ -139,7 +140,7 @@ def _values(records: Records, name: str) -> list[object]:
 
 def _unknown_fields(contract: Contract, plain: PlainRecords, records: Records, left: np.ndarray) -> dict[str, int]:
     """By name; of more names than `MAX_UNKNOWN_FIELDS` those that came first."""
-    known = {name for f in contract.fields for name in (f.physical_name, f.physical_name.partition(".")[0])}
+    known = {name for f in contract.fields for name in (f.physical_name, f.physical_name.partition(".")[0])} | ASIDE
     counts = Counter({name: len(numbers) for name, numbers in plain.unknown.items()})
     first = {name: int(numbers[0]) for name, numbers in plain.unknown.items()}
     for number, record in zip(records.raw, records.values, strict=True):

@@ -12,11 +12,13 @@ from mlinfra_assets import names
 from mlinfra_assets.connectors.decode import NO_SCHEMAS
 from mlinfra_assets.connectors.written_schema import Schemas
 from mlinfra_assets.contracts.batch_rules import Batch, judged
+from mlinfra_assets.contracts.changed_records import resolved_changes
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.coordinates import with_coordinates, without_unchanged
 from mlinfra_assets.contracts.quarantine_schema import MAX_RECORD, QUARANTINE_SCHEMA
 from mlinfra_assets.contracts.released import released_records
 from mlinfra_assets.contracts.report import BatchReport, Processed, RuleResult
+from mlinfra_assets.contracts.row_changes import Earlier
 from mlinfra_assets.contracts.source import FilesIngest, Source
 from mlinfra_assets.contracts.typed_records import TypedRecords, one_by_one, typed_records
 from mlinfra_assets.contracts.verdicts import Broken, add_verdicts
@@ -30,7 +32,7 @@ def process(
     raw: pl.DataFrame,
     *,
     releases: pl.DataFrame | None = None,
-    latest: pl.DataFrame | None = None,
+    latest: pl.DataFrame | Earlier | None = None,
     profile: pl.DataFrame | None = None,
     set_aside: Violation | None = None,
     max_payload_bytes: int,
@@ -46,7 +48,8 @@ def process(
         releases: Decisions to let quarantined records in (`RELEASES_SCHEMA`). If given, the outcome holds the released
             records alone, each at its own position and known from its release on; `raw` has to hold their payloads.
         latest: Rows of the processed table. If given, and the contract has a primary key, records that say nothing new
-            of their key are left out; an empty frame leaves out those that repeat others in `raw`.
+            of their key are left out; an empty frame leaves out those that repeat others in `raw`. Of change data:
+            the changes so far, or what finds those that concern others; None: there are none.
         profile: What rows of earlier days were like (`PROFILE_SCHEMA`): what distribution rules compare with.
         set_aside: Why every record is quarantined, whatever else is wrong with it. None: each is judged by itself.
         max_payload_bytes: A larger message is quarantined unread. Files have limits of their own.
@@ -63,15 +66,21 @@ def process(
         rows, released = released_records(source, raw, releases, max_payload_bytes, schemas)
         records = one_by_one(contract, released, rows)
     broken = records.broken
-    warnings = add_verdicts(contract, records.values, broken)
+    origin = _origin(rows, records.raw, records.row)
+    changes = resolved_changes(source, records, origin, latest)
+    values = records.values if changes is None else changes.values
+    warnings = add_verdicts(contract, values, broken)
+    if changes is not None:
+        changes.forgive(broken)
     if set_aside is not None:
         for row in range(records.values.height):
             broken.setdefault(row, []).append(set_aside)
-    origin = _origin(rows, records.raw, records.row)
-    typed = with_coordinates(contract, records.values, origin, batches=isinstance(source.ingest, FilesIngest))
+    typed = with_coordinates(contract, values, origin, batches=isinstance(source.ingest, FilesIngest))
     valid = _without(typed, broken)
     new = valid
-    if contract.primary_key and latest is not None and releases is None:
+    if changes is not None:
+        valid = new = changes.rows(typed, broken)
+    elif contract.primary_key and isinstance(latest, pl.DataFrame) and releases is None:
         new = without_unchanged(contract, valid, latest)
     quarantined = _quarantined(contract, rows, records, () if set_aside is None else (set_aside,))
     total = records.values.height + len(records.failed)
@@ -79,7 +88,7 @@ def process(
         records=total,
         valid=new.height,
         quarantined=quarantined.height,
-        unchanged=valid.height - new.height,
+        unchanged=valid.height - new.height if changes is None else int(changes.repeated.sum()),
         reasons=_reasons(records),
         ambiguous_times=records.ambiguous,
         unknown_fields=records.unknown_fields,

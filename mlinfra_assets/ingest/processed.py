@@ -18,18 +18,23 @@ from mlinfra_assets import names
 from mlinfra_assets.breakers.breaker import Breaker, Decided
 from mlinfra_assets.breakers.event import Span
 from mlinfra_assets.connectors.schema_registry import SchemaRegistry
+from mlinfra_assets.contracts.added_fields import DAY, LSN
 from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA, RELEASES_SCHEMA
 from mlinfra_assets.contracts.report import BatchReport, Processed
-from mlinfra_assets.contracts.source import FilesIngest, Source
+from mlinfra_assets.contracts.row_changes import Earlier
+from mlinfra_assets.contracts.source import DatabaseIngest, FilesIngest, Source, StreamIngest
 from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.contracts.violation import Violation
 from mlinfra_assets.fault_points import reach
 from mlinfra_assets.ingest.contract_in_force import take_contract
+from mlinfra_assets.ingest.current_state import update_state
+from mlinfra_assets.ingest.earlier_changes import earlier_changes
 from mlinfra_assets.ingest.half_published import half_published
 from mlinfra_assets.ingest.lateness import Lateness, LateRecords
 from mlinfra_assets.ingest.profiles import Profiles
 from mlinfra_assets.ingest.raw import application, offsets
 from mlinfra_assets.ingest.source_breaker import SourceBreaker
+from mlinfra_assets.ingest.table_snapshots import OFFSETS, snapshot_number
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.predicate import Condition
 from mlinfra_assets.lake.provenance import Provenance
@@ -97,6 +102,7 @@ class Validated:
 
 @dataclass(frozen=True)
 class _Tables:
+    lake: Lake
     raw: LakeTable
     releases: LakeTable
     processed: LakeTable
@@ -134,6 +140,7 @@ def validate_source(
         InvalidInputError: A schema is needed, and no registry is set; nothing of the batch was written.
     """
     tables = _Tables(
+        lake=lake,
         raw=lake.table(names.table(*names.raw(source.name))),
         releases=lake.table(names.table(*names.releases(source.name))),
         processed=lake.table(names.table(*names.processed(source.name))),
@@ -141,6 +148,7 @@ def validate_source(
     )
     _again(partial(take_contract, lake, source, provenance, now))
     _ensure(tables, source, provenance)
+    _keep_state(tables, source, provenance)  # as a run that was killed left it
     profiles = Profiles(lake, source, provenance)
     reading = _Reading(max_payload_bytes, KeptSchemas(lake, schema_registry))
     breaker = SourceBreaker(lake, source, provenance, now)
@@ -153,6 +161,7 @@ def validate_source(
     result.breaker = breaker.state()
     if result.held is None and not result.breaker.is_open:
         _again(partial(_let_in, tables, source, provenance, reading, result))
+        _keep_state(tables, source, provenance)
     result.positions = covered(tables.processed, source.name)
     result.version = tables.processed.version()
     result.quarantine_version = tables.quarantine.version()
@@ -198,11 +207,18 @@ def _advance(
                 return True
         came_late = late.count(processed.valid)
         _publish(tables, source, provenance, processed, {span.partition: span.last}, profiles.inputs)
+        _keep_state(tables, source, provenance)
         result.reports.append(processed.report)
         result.late += came_late
         if breaker.decided(span) is None:  # a probe is what made it half open, and counts no second time
             breaker.published(processed.report)
     return False
+
+
+def _keep_state(tables: _Tables, source: Source, provenance: Provenance) -> None:
+    """Bring the current state of change data up to its history: what comes next may leave out what it says."""
+    if isinstance(source.ingest, StreamIngest) and source.ingest.changes:
+        update_state(tables.lake, source, provenance)
 
 
 def _reason(decided: Decided | None) -> Violation | None:
@@ -222,15 +238,15 @@ def _batches(tables: _Tables, source: Source, known: Sequence[Span]) -> Iterator
     """Raw rows that are not processed yet, in order, with the positions of each batch; known ones stay as they were."""
     if not tables.raw.exists():
         return
-    size = BATCH_FILES if isinstance(source.ingest, FilesIngest) else BATCH_RECORDS
     version = tables.raw.version()
     partitions = tables.raw.read(columns=["partition"], version=version)["partition"].unique().sort().to_list()
     done = _done(tables, source, partitions)
     for partition in partitions:
         where = [("partition", "==", partition), ("offset", ">", done.get(partition, -1))]
         pending = tables.raw.read(columns=["offset"], version=version, where=where)["offset"].sort()
-        sizes = _sizes(tables, where, version) if size > 1 and len(pending) > 1 else None
-        for span in _spans(partition, pending, sizes, size, [k for k in known if k.partition == partition]):
+        by_bytes = isinstance(source.ingest, StreamIngest) and len(pending) > 1
+        sizes = _sizes(tables, where, version) if by_bytes else None
+        for span in _spans(source, pending, sizes, [k for k in known if k.partition == partition], partition):
             window = [("partition", "==", partition), ("offset", ">=", span.first), ("offset", "<=", span.last)]
             yield span, tables.raw.read(version=version, where=window).sort("offset")
 
@@ -243,11 +259,11 @@ def _sizes(tables: _Tables, where: Sequence[Condition], version: int) -> pl.Seri
 
 
 def _spans(
-    partition: int, pending: pl.Series, sizes: pl.Series | None, size: int, known: Sequence[Span]
+    source: Source, pending: pl.Series, sizes: pl.Series | None, known: Sequence[Span], partition: int
 ) -> Iterator[Span]:
     """Offsets that are pending, in order, cut into batches: each known one by itself, the others by records and bytes.
 
-    `sizes`: bytes up to and with each record; None: they do not count.
+    A snapshot of a table is one batch, whatever its size. `sizes`: bytes up to and with each record; None: they do not count.
     """
     start = 0
     while start < len(pending):
@@ -259,12 +275,20 @@ def _spans(
             continue
         ahead = [k.first for k in known if k.first > offset]
         limit = int(pending.search_sorted(min(ahead), side="left")) if ahead else len(pending)
-        stop = min(start + size, limit)
+        stop = min(start + _size(source, pending, start), limit)
         if sizes is not None:
             before = sizes[start - 1] if start else 0
             stop = min(stop, max(start + 1, int(sizes.search_sorted(before + BATCH_BYTES, side="right"))))
         yield Span(partition, offset, pending[stop - 1])
         start = stop
+
+
+def _size(source: Source, pending: pl.Series, start: int) -> int:
+    """How many of the pending offsets a batch from `start` on may take up."""
+    if isinstance(source.ingest, DatabaseIngest):
+        following = (snapshot_number(pending[start]) + 1) * OFFSETS
+        return int(pending.search_sorted(following, side="left")) - start
+    return BATCH_FILES if isinstance(source.ingest, FilesIngest) else BATCH_RECORDS
 
 
 def _done(tables: _Tables, source: Source, partitions: Sequence[int]) -> dict[int, int]:
@@ -329,7 +353,7 @@ def _add(
         table.widened(rows if done is None else rows.filter(pl.col(names.OFFSET) > done)),
         provenance=_stamped(tables, source, provenance, before, {partition: last}, judged_by=judged_by),
         advance={**_standing(source.name, before), application(source.name, partition): (done, last)},
-        stats_columns=_stats(table, tables),
+        stats_columns=_stats(table, tables, source),
         schema_mode="merge",
     )
     reach("processed.between_commits" if table is tables.quarantine else "processed.after_commit")
@@ -360,6 +384,7 @@ def _let_in(tables: _Tables, source: Source, provenance: Provenance, reading: _R
         source,
         raw,
         releases=releases,
+        latest=_latest(tables, source),
         max_payload_bytes=reading.max_payload_bytes,
         schemas=reading.schemas.needed(source, raw["payload"], provenance),
     )
@@ -369,18 +394,24 @@ def _let_in(tables: _Tables, source: Source, provenance: Provenance, reading: _R
         tables.processed.widened(let_in.valid),
         provenance=_stamped(tables, source, provenance, before, {}, releases=last),
         advance={**_standing(source.name, before), app: (done or None, last)},
-        stats_columns=STATS,
+        stats_columns=_stats(tables.processed, tables, source),
         schema_mode="merge",
     )
     result.reports.append(let_in.report)
 
 
-def _latest(tables: _Tables, source: Source) -> pl.DataFrame | None:
-    return tables.processed.read() if source.contract.primary_key else None
+def _latest(tables: _Tables, source: Source) -> pl.DataFrame | Earlier | None:
+    """What is known of the records' keys; None: it does not matter, as each snapshot of a table stands by itself."""
+    if isinstance(source.ingest, StreamIngest) and source.ingest.changes:
+        return earlier_changes(tables.lake, source)
+    upserts = source.contract.primary_key and not isinstance(source.ingest, DatabaseIngest)
+    return tables.processed.read() if upserts else None
 
 
-def _stats(table: LakeTable, tables: _Tables) -> list[str]:
-    return STATS if table is tables.processed else ["_known_at", "_partition", "_offset"]
+def _stats(table: LakeTable, tables: _Tables, source: Source) -> list[str]:
+    if table is not tables.processed:
+        return ["_known_at", "_partition", "_offset"]
+    return [*STATS, *(name for name in (LSN,) if name in source.contract.value_schema())]
 
 
 def _standing(source: str, before: Positions) -> dict[str, tuple[int | None, int]]:
@@ -421,4 +452,5 @@ def _ensure(tables: _Tables, source: Source, provenance: Provenance) -> None:
     )
     for table, schema in schemas:
         if not table.exists():
-            table.append(pl.DataFrame(schema=schema), provenance=provenance)
+            days = [DAY] if table is tables.processed and isinstance(source.ingest, DatabaseIngest) else []
+            table.append(pl.DataFrame(schema=schema), provenance=provenance, partition_by=days)

@@ -16,6 +16,7 @@ from deltalake import DeltaTable, write_deltalake
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.lake import schema as schemas
 from mlinfra_assets.lake.committing import (
+    ATTEMPTS,
     WRITER,
     check_partitions,
     commit_properties,
@@ -23,6 +24,7 @@ from mlinfra_assets.lake.committing import (
     keep_stats,
     until_committed,
 )
+from mlinfra_assets.lake.counted import Counted
 from mlinfra_assets.lake.errors import ProgressConflictError
 from mlinfra_assets.lake.opened import OpenedTable
 from mlinfra_assets.lake.provenance import Provenance
@@ -33,7 +35,8 @@ class Append:
     """Rows to add.
 
     Attributes:
-        data: The rows; their schema is canonical but for the layout of strings, bytes and lists.
+        data: The rows; their schema is canonical but for the layout of strings, bytes and lists. A reader is consumed
+            as it is written, for what does not fit into memory.
         provenance: What the commit says of its origin.
         advance: By application id: the progress that the table must state, and what it states afterwards.
         partition_by: Partition columns of a table that does not exist yet.
@@ -41,7 +44,7 @@ class Append:
         merge: Whether columns may come and go (new ones are added, absent ones are null).
     """
 
-    data: pa.Table
+    data: pa.Table | pa.RecordBatchReader
     provenance: Provenance
     advance: Mapping[str, tuple[int | None, int]]
     partition_by: Sequence[str]
@@ -49,20 +52,22 @@ class Append:
     merge: bool
 
 
-def append(opened: OpenedTable, job: Append) -> int:
-    """Add the rows once; returns the version that holds them.
+def append(opened: OpenedTable, job: Append) -> tuple[int, int]:
+    """Add the rows once; returns the version that holds them and how many they are.
 
     An append without rows that advances nothing makes the table exist, and writes no commit to one that does.
 
     Raises:
         SchemaMismatchError: The columns are not those of the table.
         ProgressConflictError: The table states another progress than `advance` expects.
-        WriteConflictError: Other writers were faster again and again.
+        WriteConflictError: Other writers were faster again and again; a reader cannot be written a second time.
     """
     data_schema = schemas.canonical(job.data.schema)
     schemas.writable(opened.name, data_schema)
     _check_advance(job.advance)
-    empty = job.data.num_rows == 0 and not job.advance
+    stream = isinstance(job.data, pa.RecordBatchReader)
+    empty = not isinstance(job.data, pa.RecordBatchReader) and job.data.num_rows == 0 and not job.advance
+    counted = Counted()
     if not opened.exists():
         create(opened, data_schema, job.partition_by, job.stats_columns, job.provenance if empty else None)
 
@@ -79,7 +84,7 @@ def append(opened: OpenedTable, job: Append) -> int:
         check_progress(opened, handle, job.advance)
         write_deltalake(
             handle,
-            schemas.arranged(job.data, existing),
+            counted.batches(job.data, existing),
             mode="append",
             schema_mode="merge" if added else None,
             writer_properties=WRITER,
@@ -88,7 +93,7 @@ def append(opened: OpenedTable, job: Append) -> int:
         opened.confirm(before, handle.version())
         return handle.version()
 
-    return until_committed(opened, attempt)
+    return until_committed(opened, attempt, attempts=1 if stream else ATTEMPTS), counted.rows
 
 
 def check_progress(opened: OpenedTable, handle: DeltaTable, advance: Mapping[str, tuple[int | None, int]]) -> None:

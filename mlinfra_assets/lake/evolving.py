@@ -22,10 +22,10 @@ from mlinfra_assets.fault_points import reach
 from mlinfra_assets.lake import schema as schemas
 from mlinfra_assets.lake.appending import check_progress
 from mlinfra_assets.lake.committing import WRITER, commit_properties, until_committed
+from mlinfra_assets.lake.counted import Counted
 from mlinfra_assets.lake.errors import SchemaMismatchError
 from mlinfra_assets.lake.opened import OpenedTable
 from mlinfra_assets.lake.provenance import Provenance
-from mlinfra_assets.lake.replacing import Counted
 
 
 @dataclass(frozen=True)

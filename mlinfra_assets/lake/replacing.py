@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from mlinfra_assets.lake.committing import (
     keep_stats,
     until_committed,
 )
+from mlinfra_assets.lake.counted import Counted
 from mlinfra_assets.lake.opened import OpenedTable
 from mlinfra_assets.lake.provenance import Provenance
 
@@ -94,30 +94,6 @@ def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
         return handle.version()
 
     return until_committed(opened, attempt, attempts=1 if stream else ATTEMPTS), counted.rows
-
-
-class Counted:
-    """Counts the rows that a stream hands on."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-
-    def batches(self, data: pa.Table | pa.RecordBatchReader, order: pa.Schema) -> pa.Table | pa.RecordBatchReader:
-        """The same rows with their columns in this order."""
-        self.rows = 0
-        if isinstance(data, pa.Table):
-            self.rows = data.num_rows
-            return schemas.arranged(data, order)
-        arranged = schemas.arranged(data.schema.empty_table(), order).schema
-        return pa.RecordBatchReader.from_batches(arranged, self._through(data, order))
-
-    def _through(self, data: pa.RecordBatchReader, order: pa.Schema) -> Iterator[pa.RecordBatch]:
-        batches = iter(data)
-        # The writer pulls from inside its own runtime, in which a source that itself reads a table would fail.
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            while (batch := thread.submit(next, batches, None).result()) is not None:
-                self.rows += batch.num_rows
-                yield from schemas.arranged(pa.Table.from_batches([batch]), order).to_batches()
 
 
 @contextmanager

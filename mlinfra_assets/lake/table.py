@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 import pyarrow as pa
 
-from mlinfra_assets.lake import appending, cleanup, compaction, evolving, history, noting, replacing, upkeep
+from mlinfra_assets.lake import appending, cleanup, compaction, evolving, history, merging, noting, replacing, upkeep
 from mlinfra_assets.lake import schema as schemas
 from mlinfra_assets.lake.cleanup import Cleanup
 from mlinfra_assets.lake.commit import Commit
@@ -40,7 +40,7 @@ class LakeTable(ReadableTable):
 
     def append(
         self,
-        data: pl.DataFrame | pa.Table,
+        data: pl.DataFrame | pa.Table | pa.RecordBatchReader,
         *,
         provenance: Provenance,
         advance: Mapping[str, tuple[int | None, int]] | None = None,
@@ -53,7 +53,7 @@ class LakeTable(ReadableTable):
         Without rows and without `advance` it only makes the table exist.
 
         Args:
-            data: The rows. Columns may stand in any order; types have to be the table's own.
+            data: The rows; a reader is streamed. Columns may stand in any order; types have to be the table's own.
             provenance: Kept in the commit.
             advance: By application id, the progress that the table has to state (None: nothing yet) and what it states
                 afterwards; `(n, n)` demands n and leaves it. Committed with the rows, or not at all.
@@ -67,9 +67,8 @@ class LakeTable(ReadableTable):
             ProgressConflictError: The table states another progress; nothing was written.
             UnavailableError: Disk full, storage out of reach, log damaged: nothing was written.
         """
-        table = schemas.to_arrow(data)
         job = appending.Append(
-            data=table,
+            data=data if isinstance(data, pa.RecordBatchReader) else schemas.to_arrow(data),
             provenance=provenance,
             advance=dict(advance or {}),
             partition_by=partition_by,
@@ -77,7 +76,8 @@ class LakeTable(ReadableTable):
             merge=schema_mode == "merge",
         )
         with self._lock:
-            return Commit(self.name, appending.append(self._opened, job), table.num_rows)
+            version, written = appending.append(self._opened, job)
+        return Commit(self.name, version, written)
 
     def evolve(
         self,
@@ -166,6 +166,37 @@ class LakeTable(ReadableTable):
         with self._lock:
             version, written = replacing.replace(self._opened, job)
         return Commit(self.name, version, written)
+
+    def merge(
+        self,
+        data: pl.DataFrame | pa.Table,
+        *,
+        keys: Sequence[str],
+        deleted: str,
+        order: str,
+        provenance: Provenance,
+        advance: Mapping[str, tuple[int | None, int]],
+    ) -> Commit:
+        """Let rows take the place of those with the same key, or take them away, in one commit.
+
+        Args:
+            data: The rows, at most one a key; columns that are new are added, those that are absent become null.
+            keys: Columns whose values name a row; they hold no null.
+            deleted: Boolean column: where it is true the row of this key goes, and none comes.
+            order: Column that tells an older row from a newer one: an older row changes nothing.
+            provenance: Kept in the commit.
+            advance: By application id, the progress that the table has to state (None: nothing yet) and what it states
+                afterwards. Committed with the rows, or not at all.
+
+        Raises:
+            SchemaMismatchError: Types differ; nothing was written.
+            ProgressConflictError: The table states another progress; nothing was written.
+            UnavailableError: Disk full, storage out of reach, log damaged: nothing was written.
+        """
+        table = schemas.to_arrow(data)
+        job = merging.Merge(table, keys, deleted, order, provenance, dict(advance))
+        with self._lock:
+            return Commit(self.name, merging.merge(self._opened, job), table.num_rows)
 
     def note(self, provenance: Provenance) -> Commit:
         """A commit without rows, for its provenance: what the table holds is as if computed from these inputs.

@@ -94,8 +94,13 @@ class KafkaReader:
             self._pass_over(upto)
         open_ = {p for p, last in upto.items() if self._positions[p] <= last}
         look, progressed_at = FIRST_LOOK, time.monotonic()
+        held: list[Message] = []
+        if open_:
+            # What lay past the end of the last read comes first, and once: what lies past this one is kept again.
+            held, self._beyond = self._beyond, []
         while open_:
-            records = self._records(self._next(look), upto)
+            messages, held = held or self._next(look), []
+            records = self._records(messages, upto)
             done = {p for p in open_ if self._positions[p] > upto[p]}
             open_ -= done
             if records is not None or done:
@@ -126,9 +131,6 @@ class KafkaReader:
                 self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in start.items()])
 
     def _next(self, look: int) -> list[Message]:
-        if self._beyond:
-            held, self._beyond = self._beyond, []
-            return held
         with reachable(self._servers):
             return self._consumer.consume(look, WAIT_SECONDS)
 
@@ -149,7 +151,7 @@ class KafkaReader:
             if past[own].any():
                 self._pause(partition)
         if past.any():
-            self._beyond = [m for m, beyond in zip(messages, past.tolist(), strict=True) if beyond]
+            self._beyond += [m for m, beyond in zip(messages, past.tolist(), strict=True) if beyond]
             messages = [m for m, beyond in zip(messages, past.tolist(), strict=True) if not beyond]
             partitions, offsets = partitions[~past], offsets[~past]
         self._pass_over(upto)

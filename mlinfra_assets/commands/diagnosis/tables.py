@@ -59,6 +59,8 @@ def _finding(area: str, status: SourceStatus) -> Finding:
             else Finding(area, status.source, value)
         )
     place = f"{status.system} {status.place}"
+    if status.system == "postgres":
+        return Finding(area, status.source, f"{place}: the table can be read")
     if not status.partitions:
         return Finding(area, status.source, f"{place}: the stream is empty")
     if not status.behind:
