@@ -84,6 +84,19 @@ def test_several_partitions_each_in_order(kafka_servers: str) -> None:
         assert values(topic, {**topic.log.end(topic.name)}) == []
 
 
+def test_a_read_that_ends_early_in_one_partition_goes_on_in_the_others(
+    kafka_servers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlinfra_assets.streams.kafka_reader.STALL_SECONDS", 5.0)
+    with own_topic(kafka_servers, partitions=2) as topic:
+        topic.log.append(topic.name, [NewRecord(b"x" * 1000, key=b"%d" % n) for n in range(20_000)])
+        end = topic.log.end(topic.name)
+        first = pl.concat(topic.log.read(topic.name, {}, {0: 10, 1: end[1]}, 100_000, 1 << 30))
+        assert dict(first.group_by("partition").agg(pl.col("offset").max()).iter_rows()) == {0: 10, 1: end[1]}
+        rest = pl.concat(topic.log.read(topic.name, {0: 10, 1: end[1]}, end, 100_000, 1 << 30))
+        assert rest["offset"].to_list() == list(range(11, end[0] + 1))
+
+
 def test_what_is_in_a_transaction_is_there_once_it_commits_and_never_if_it_is_aborted(topic: OwnTopic) -> None:
     topic.log.append(topic.name, numbered(0, 2))
     aborted = topic.transaction()
