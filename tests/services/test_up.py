@@ -15,6 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.redis_server import connect, embedded
+from mlinfra_assets.streams.redis_log import RedisLog
+from tests.support.consuming import lines, until
+from tests.support.platform import settings_at
+
 WHERE = '(repositorySelector: {repositoryName: "__repository__", repositoryLocationName: "mlinfra"})'
 INSTIGATORS = (
     f"{{ sensorsOrError{WHERE} {{ ... on Sensors {{ results {{ sensorState {{ status }} }} }} }} "
@@ -82,7 +88,7 @@ class Up:
 
 
 @contextmanager
-def up(home: Path) -> Iterator[Up]:
+def up(home: Path, *options: str) -> Iterator[Up]:
     ui, api = free_port(), free_port()
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("MLINFRA_", "DAGSTER_"))},
@@ -90,7 +96,7 @@ def up(home: Path) -> Iterator[Up]:
         "MLINFRA_API_PORT": str(api),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlinfra_assets.cli", "up", "--home", str(home)],
+        [sys.executable, "-m", "mlinfra_assets.cli", "up", "--home", str(home), *options],
         env=environment,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -111,10 +117,22 @@ def up(home: Path) -> Iterator[Up]:
         running.end()
 
 
+def consumed_by(home: Path) -> str:
+    """Who lands a record that is sent now."""
+    settings = settings_at(home)
+    with connect(settings) as client:
+        lines(RedisLog(client), 0, 1)
+        raw = Lake(settings.lake).table("raw/order_lines")
+        until(lambda: raw.exists() and raw.count() == 1)
+    embedded(settings).release()
+    return raw.read()["batch_id"].item()
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes left over in /proc")
 def test_one_interrupt_stops_all_that_answered_and_leaves_nothing(tmp_path: Path) -> None:
-    with up(tmp_path / "home") as running:
+    with up(tmp_path / "home", "--consume") as running:
         running.wait_for("Ctrl-C stops everything")
+        assert consumed_by(tmp_path / "home").startswith("consume-")
         assert httpx.get(f"http://127.0.0.1:{running.api}/health/live", timeout=10).is_success
         switched_on = running.ask(INSTIGATORS)
         assert running.left()
@@ -129,7 +147,7 @@ def test_one_interrupt_stops_all_that_answered_and_leaves_nothing(tmp_path: Path
         running.process.send_signal(signal.SIGINT)
         assert running.end() == 0
     stopped = [line for line in running.said if line.startswith("stopping")]
-    assert stopped == ["stopping daemon", "stopping webserver", "stopping api"]
+    assert stopped == ["stopping consume", "stopping daemon", "stopping webserver", "stopping api"]
     assert running.said[-1] == "everything has stopped"
     assert running.left() == []
     states = [s["sensorState"] for s in switched_on["sensorsOrError"]["results"]]
