@@ -20,7 +20,7 @@ from mlinfra_assets.errors import InvalidInputError, UnavailableError
 FORMAT = 1
 FILE = "home.json"
 LOCK = "in-use.lock"
-OURS = {"lake", "redis", "dagster", "landing", "logs", "demo", "workspaces", CLOCK_FILE, FILE, LOCK}
+OURS = {"lake", "redis", "dagster", "landing", "logs", "demo", "workspaces", "consumers", CLOCK_FILE, FILE, LOCK}
 """What may lie in a home that was begun without this command, by Dagster's own."""
 
 

@@ -1,12 +1,14 @@
 """Notices that a stream holds records which raw does not, and asks for a run that brings them in."""
 
 import json
+from pathlib import Path
 
 import dagster as dg
 
 from mlinfra_assets import names
 from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.fault_points import reach
+from mlinfra_assets.following import is_followed
 from mlinfra_assets.ingest.raw import raw_table
 from mlinfra_assets.ingest.streams import standing
 from resources.lake import LakeResource
@@ -18,7 +20,8 @@ def stream_sensor(source: Source) -> dg.SensorDefinition:
     """The sensor of a stream source.
 
     The tick compares the stream's end with what the raw table says it holds; the cursor only shows what was last
-    asked for. A stream that was emptied or made again, or that lost what raw does not hold, fails the tick.
+    asked for. While a consumer on this machine follows the source no run is asked for. A stream that was emptied or
+    made again, or that lost what raw does not hold, fails the tick.
     """
     assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
     topic, system = source.ingest.topic, source.ingest.system
@@ -39,6 +42,8 @@ def stream_sensor(source: Source) -> dg.SensorDefinition:
         if not found.behind:
             held = dict(found.held) or "nothing: the stream is empty"
             return dg.SkipReason(f"raw holds all of {topic}, up to {held}")
+        if is_followed(Path(streams.home), source.name):
+            return dg.SkipReason(f"a consumer follows {source.name}")
         wait = reason_to_wait(context.instance, name)
         if wait:
             return dg.SkipReason(wait)

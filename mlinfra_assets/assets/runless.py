@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+from sqlalchemy.exc import SQLAlchemyError
 
 from mlinfra_assets.assets.processed import CHECK, validated_results
 from mlinfra_assets.assets.raw import landed_result, upstream_key
@@ -42,19 +43,34 @@ class RunlessReports:
         self._seconds = seconds
         self._consumer = consumer
         self._pending: dict[str, _Pending] = {}
+        self._failing = False
 
     def add(self, batch: Consumed) -> None:
-        """Take in a batch; one that opens the breaker is told at once."""
+        """Take in a batch; one that opens the breaker is due at once."""
         pending = self._pending.setdefault(batch.source.name, _Pending())
         pending.batches = batch if pending.batches is None else _together(pending.batches, batch)
         if batch.validated.held:
-            self._tell(pending)
+            pending.told_at = float("-inf")
 
-    def tell_due(self) -> None:
-        """Tell what has waited long enough."""
+    def tell_due(self) -> str | None:
+        """Tell what has waited long enough; what cannot be told now is told later.
+
+        Returns:
+            Why it could not be told, the first time that it could not.
+        """
         for pending in self._pending.values():
             if time.monotonic() - pending.told_at >= self._seconds:
-                self._tell(pending)
+                try:
+                    self._tell(pending)
+                except (SQLAlchemyError, OSError) as error:
+                    pending.told_at = time.monotonic()
+                    known, self._failing = self._failing, True
+                    return (
+                        None
+                        if known
+                        else f"Dagster's storage takes no report ({type(error).__name__}: {_first_line(error)})"
+                    )
+        return None
 
     def tell_all(self) -> None:
         """Tell everything that was not told yet."""
@@ -67,6 +83,7 @@ class RunlessReports:
         for event in self._events(pending.batches):
             self._instance.report_runless_asset_event(event)
         pending.batches, pending.told_at = None, time.monotonic()
+        self._failing = False
 
     def _events(
         self, batches: Consumed
@@ -127,3 +144,7 @@ def _together(first: Consumed, then: Consumed) -> Consumed:
     reports = [*first.validated.reports, *then.validated.reports]
     late = first.validated.late + then.validated.late
     return replace(then, landed=landed, validated=replace(then.validated, reports=reports, late=late))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:200]

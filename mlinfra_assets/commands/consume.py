@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
@@ -54,6 +55,7 @@ def consume(
     """Follow streams into raw and processed, within a second. Ctrl-C finishes the batch in hand and stops."""
     from mlinfra_assets.assets.runless import RunlessReports
     from mlinfra_assets.dagster_home import prepare, recording
+    from mlinfra_assets.following import following
     from mlinfra_assets.ingest.consumer import Pace
     from mlinfra_assets.ingest.consumers import Consumers
     from mlinfra_assets.lake.lake import Lake
@@ -67,7 +69,7 @@ def consume(
     )
     consumer = f"consume-{uuid4().hex}"
     openers = {source.name: _opener(settings, source, pace, consumer) for source in chosen}
-    consumers = Consumers(openers, GROUP, until_caught_up=until_caught_up)
+    consumers = Consumers(openers, GROUP, until_caught_up=until_caught_up, mark=partial(following, settings.home))
     prepare(settings.dagster_home)
     with recording(settings.dagster_home) as instance, _stopping(consumers):
         reports = RunlessReports(instance, Lake(settings.lake), report_seconds, consumer)
@@ -137,7 +139,9 @@ def _follow(consumers: Consumers, reports: RunlessReports, say: Callable[[dict[s
                 stopped[told.source] = why
             if told is not None:
                 say(_described(told, why))
-            reports.tell_due()
+            untold = reports.tell_due()
+            if untold is not None:
+                say({"event": "untold", "source": "", "why": untold})
     finally:
         reports.tell_all()
     return stopped
@@ -185,6 +189,7 @@ def _text_line(said: dict[str, object]) -> None:
         "breaker {breaker}",
         "waiting": "{source} waits: {why}",
         "resumed": "{source} goes on",
+        "untold": "what happens is told later: {why}",
         "stopped": "{source} has stopped: {why}" if said.get("why") else "{source} has stopped",
     }[str(said["event"])]
     sys.stderr.write(text.format(**said) + "\n")

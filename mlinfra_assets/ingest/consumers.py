@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from mlinfra_assets.breakers.asking import frozen_message
@@ -71,12 +72,21 @@ class Consumers:
         open_consumer: By source: connects and gives its consumer.
         group: Name that the consumers share who divide a topic's partitions among them.
         until_caught_up: End with the streams' ends, and with what is not available.
+        mark: Says of a source, for as long as it is followed, that it is.
     """
 
-    def __init__(self, open_consumer: Mapping[str, OpenConsumer], group: str, *, until_caught_up: bool) -> None:
+    def __init__(
+        self,
+        open_consumer: Mapping[str, OpenConsumer],
+        group: str,
+        *,
+        until_caught_up: bool,
+        mark: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+    ) -> None:
         self._open = dict(open_consumer)
         self._group = group
         self._until_caught_up = until_caught_up
+        self._mark = mark
         self._stop = threading.Event()
         self._told: queue.SimpleQueue[Told] = queue.SimpleQueue()
 
@@ -107,7 +117,8 @@ class Consumers:
 
     def _run(self, name: str) -> None:
         try:
-            why = self._until_stopped(name)
+            with self._mark(name):
+                why = self._until_stopped(name)
         except MlinfraError as error:
             self._told.put(Ended(name, str(error)))
         except BaseException as error:  # noqa: BLE001 - the thread's outermost place: whatever it is, it is told

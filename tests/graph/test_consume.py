@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,11 +13,14 @@ import dagster as dg
 import polars as pl
 import pytest
 from dagster._core.definitions.asset_daemon_cursor import AssetDaemonCursor
+from sqlalchemy.exc import OperationalError
 
 from mlinfra_assets import names
+from mlinfra_assets.assets.runless import RunlessReports
 from mlinfra_assets.cli import run
 from mlinfra_assets.dagster_home import prepare, recording
 from mlinfra_assets.errors import UnavailableError
+from mlinfra_assets.following import following
 from mlinfra_assets.ingest.consumer import Consumed
 from mlinfra_assets.ingest.consumers import Consumers, Ended, Interrupted, Resumed
 from mlinfra_assets.redis_server import connect, embedded
@@ -238,3 +242,27 @@ def test_reports_of_many_small_batches_are_few(platform: Platform) -> None:
         key = dg.AssetKey(name.split("/"))
         assert len(platform.instance.fetch_materializations(key, limit=100).records) == 2
     assert told(platform, "raw/order_lines")[0]["rows_added"] == 58
+
+
+def test_while_a_consumer_follows_a_source_its_sensor_asks_for_no_run(platform: Platform) -> None:
+    lines(platform.log, 0, 3)
+    with following(platform.settings.home, SOURCE), following(platform.settings.home, SOURCE):
+        assert platform.tick(f"{SOURCE}_stream").skip_message == f"a consumer follows {SOURCE}"
+    assert platform.asked(f"{SOURCE}_stream") == [[]]
+
+
+def test_what_dagster_takes_no_report_of_is_told_later(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(_event: object) -> None:
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+
+    lines(platform.log, 0, 5)
+    reports = RunlessReports(platform.instance, platform.lake, 0.0, "me")
+    [batch, _] = consumer(platform.settings).catch_up(threading.Event())
+    reports.add(batch)
+    with monkeypatch.context() as another_process:
+        another_process.setattr(platform.instance, "report_runless_asset_event", locked)
+        assert "database is locked" in (reports.tell_due() or "")
+        assert reports.tell_due() is None, "said once"
+    reports.tell_all()
+
+    assert told(platform, "processed/order_lines")[0]["rows_added"] == 5
