@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from mlinfra_assets.redis_server import connect, embedded
@@ -21,8 +22,9 @@ from tests.support.faults.ingestion import Ingestion
 from tests.support.faults.random_plan import plan
 from tests.support.faults.random_round import RandomRound
 from tests.support.faults.worker import Task
+from tests.support.kafka_topic import own_topic
 
-STEPS = 20
+STEPS, PARTITIONS = 20, 3
 
 
 def run_round(seed: int, number: int, kafka_servers: str = "") -> int:
@@ -31,34 +33,37 @@ def run_round(seed: int, number: int, kafka_servers: str = "") -> int:
     Raises:
         AssertionError: An id is lost or comes twice; names the seed, the round and the steps.
     """
-    with tempfile.TemporaryDirectory(prefix="mlinfra-faults-") as folder:
-        system = "kafka" if kafka_servers else "redis"
+    with tempfile.TemporaryDirectory(prefix="mlinfra-faults-") as folder, ExitStack() as stack:
         settings = Settings(home=Path(folder), lake=f"{folder}/lake", kafka_servers=kafka_servers)
-        ingestion = Ingestion(settings, Task(f"faults-{seed}-{number}-{os.getpid()}", system=system))
+        if kafka_servers:
+            task = Task(stack.enter_context(own_topic(kafka_servers, PARTITIONS)).name, system="kafka")
+            return _take(seed, number, RandomRound(Ingestion(settings, task), None))
+        stack.callback(embedded(settings).release)
+        return _take(seed, number, RandomRound(Ingestion(settings, Task("events")), lambda: _kill_redis(settings)))
 
-        def kill_redis() -> None:
-            with connect(settings) as server:
-                os.kill(int(server.info("server")["process_id"]), signal.SIGKILL)  # pyright: ignore[reportIndexIssue]
 
-        played = RandomRound(ingestion, None if kafka_servers else kill_redis)
-        steps = plan(seed, number, STEPS)
-        taken = 0
-        try:
-            for step in steps:
-                taken += 1
-                played.take(step)
-            played.check()
-        except Exception as error:
-            listed = "\n".join(f"  {n}. {step}" for n, step in enumerate(steps[:taken], 1))
-            raise AssertionError(
-                f"seed {seed}, round {number}, {system}, after these steps:\n{listed}\n"
-                f"{type(error).__name__}: {error}\n"
-                f"again: python -m tests.faults.random_faults --seed {seed} --round {number}"
-                f"{f' --kafka {kafka_servers}' if kafka_servers else ''}"
-            ) from error
-        finally:
-            embedded(settings).release()
-        return len(ingestion.sent)
+def _take(seed: int, number: int, played: RandomRound) -> int:
+    steps, taken = plan(seed, number, STEPS), 0
+    try:
+        for step in steps:
+            taken += 1
+            played.take(step)
+        played.check()
+    except Exception as error:
+        listed = "\n".join(f"  {n}. {step}" for n, step in enumerate(steps[:taken], 1))
+        servers = played.ingestion.settings.kafka_servers
+        raise AssertionError(
+            f"seed {seed}, round {number}, {played.ingestion.task.system}, after these steps:\n{listed}\n"
+            f"{type(error).__name__}: {error}\n"
+            f"again: python -m tests.faults.random_faults --seed {seed} --round {number}"
+            f"{f' --kafka {servers}' if servers else ''}"
+        ) from error
+    return len(played.ingestion.sent)
+
+
+def _kill_redis(settings: Settings) -> None:
+    with connect(settings) as server:
+        os.kill(int(server.info("server")["process_id"]), signal.SIGKILL)  # pyright: ignore[reportIndexIssue]
 
 
 def run(seed: int, minutes: float, kafka_servers: str = "") -> tuple[int, int]:

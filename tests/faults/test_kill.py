@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlinfra_assets.fault_points import POINTS
 from tests.support.faults.ingestion import Ingestion
+from tests.support.faults.systems import each_system
 
 KILLS = (
     "raw.after_read:1",
@@ -23,6 +24,7 @@ def test_every_point_of_ingestion_is_among_them() -> None:
     assert {kill.partition(":")[0] for kill in KILLS} == points | {"raw.file_written", "processed.file_written"}
 
 
+@each_system
 def test_killed_at_every_point_nothing_is_lost_and_nothing_comes_twice(ingestion: Ingestion) -> None:
     ingestion.produce(120)
     ingestion.ingest()

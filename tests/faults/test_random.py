@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.faults.random_faults import run
 from tests.support.faults.random_plan import CHOICES, plan
 from tests.support.faults.random_round import RandomRound
 
 SEED = 20_261
-MINUTES = 0.75
+MINUTES_ON_REDIS, MINUTES_ON_KAFKA = 0.75, 0.25
 
 
 def test_a_seed_decides_every_step() -> None:
@@ -21,7 +23,14 @@ def test_every_step_is_one_that_a_round_can_take() -> None:
     assert all(callable(getattr(RandomRound, name)) for _, name, _ in CHOICES)
 
 
-def test_a_minute_of_random_faults_loses_nothing_and_repeats_nothing() -> None:
-    rounds, events = run(SEED, MINUTES)
+def test_three_quarters_of_a_minute_of_random_faults_on_redis() -> None:
+    rounds, events = run(SEED, MINUTES_ON_REDIS)
+    assert rounds > 0
+    assert events > 0
+
+
+@pytest.mark.service("kafka")
+def test_a_quarter_of_a_minute_of_random_faults_on_kafka(kafka_servers: str) -> None:
+    rounds, events = run(SEED, MINUTES_ON_KAFKA, kafka_servers)
     assert rounds > 0
     assert events > 0

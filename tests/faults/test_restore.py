@@ -6,6 +6,7 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.support.faults.ingestion import Ingestion
+from tests.support.faults.systems import each_system
 
 ZONES = ("raw", "processed", "quarantine")
 
@@ -35,6 +36,7 @@ def test_what_was_rolled_back_comes_in_again_once(filled: Ingestion, zone: str) 
     filled.settle()
 
 
+@each_system
 def test_all_tables_at_once_and_then_a_worker_that_dies(filled: Ingestion) -> None:
     for zone in ZONES:
         restore(filled, zone, 2)

@@ -8,8 +8,10 @@ from mlinfra_assets.errors import MlinfraError
 from tests.support.faults.counting import assert_exactly_once
 from tests.support.faults.events import NAME, event
 from tests.support.faults.ingestion import Ingestion
+from tests.support.faults.systems import each_system
 
 
+@each_system
 def test_a_compatible_change_of_producer_and_contract_loses_nothing(ingestion: Ingestion) -> None:
     ingestion.produce(40)
     ingestion.ingest()

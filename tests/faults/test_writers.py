@@ -11,10 +11,12 @@ from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.lake import appending
 from tests.support.faults.faulty_stream import losing_an_answer
 from tests.support.faults.ingestion import Ingestion
+from tests.support.faults.systems import each_system
 
 WRITERS = 8
 
 
+@each_system
 def test_eight_writers_of_one_source_bring_in_every_record_once(ingestion: Ingestion) -> None:
     ingestion.produce(400)
     writers = [ingestion.start(until=600, batch=20) for _ in range(WRITERS)]

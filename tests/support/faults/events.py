@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import orjson
 
@@ -11,6 +12,7 @@ from mlinfra_assets.contracts.contract import Contract, Field
 from mlinfra_assets.contracts.source import Needs, Source, StreamIngest
 from mlinfra_assets.streams.record import NewRecord
 
+System = Literal["redis", "kafka"]
 NAME = "events"
 START = datetime(2024, 3, 1, 12, tzinfo=UTC)
 FIELDS = (
@@ -24,43 +26,43 @@ FIELDS = (
 LOCAL = Field("at", "at", "timestamp", required=True, format="yyyy-MM-dd HH:mm:ss")
 
 
-def plain(topic: str, system: str | None = None) -> Source:
+def plain(topic: str, system: System | None = None) -> Source:
     """Events that have no key: equal events are several events."""
     contract = Contract(
         name=NAME, version="1.0.0", description="", owner="us", fields=FIELDS, event_time="at", primary_key=()
     )
-    return Source(NAME, f"{NAME}.yaml", contract, StreamIngest(topic), Needs(("team:us",)))
+    return Source(NAME, f"{NAME}.yaml", contract, StreamIngest(topic, system=system), Needs(("team:us",)))
 
 
-def keyed(topic: str, system: str | None = None) -> Source:
+def keyed(topic: str, system: System | None = None) -> Source:
     """Events with their id as primary key: the later of two with one id takes the place of the earlier."""
     return _changed(plain(topic, system), primary_key=("id",))
 
 
-def wider(topic: str, system: str | None = None) -> Source:
+def wider(topic: str, system: System | None = None) -> Source:
     """A compatible change: one more field that need not be there."""
     return _changed(plain(topic, system), version="1.1.0", fields=(*FIELDS, Field("colour", "colour", "string")))
 
 
-def retyped(topic: str, system: str | None = None) -> Source:
+def retyped(topic: str, system: System | None = None) -> Source:
     """An incompatible change: the amount has become a text."""
     others = [f if f.name != "amount" else Field("amount", "amount", "string") for f in FIELDS]
     return _changed(plain(topic, system), version="2.0.0", fields=tuple(others))
 
 
-def local(topic: str, system: str | None = None) -> Source:
+def local(topic: str, system: System | None = None) -> Source:
     """Times as a clock on a wall in London shows them."""
     others = [f if f.name != "at" else LOCAL for f in FIELDS]
     return _changed(plain(topic, system), timezone="Europe/London", fields=tuple(others))
 
 
-def stricter(topic: str, system: str | None = None) -> Source:
+def stricter(topic: str, system: System | None = None) -> Source:
     """A rule that is stricter: amounts are at least a pound."""
     others = [f if f.name != "amount" else replace(f, minimum="1") for f in FIELDS]
     return _changed(free(topic, system), version="1.0.1", fields=tuple(others))
 
 
-def free(topic: str, system: str | None = None) -> Source:
+def free(topic: str, system: System | None = None) -> Source:
     """A contract whose next version may be any."""
     return _changed(plain(topic, system), compatibility="NONE")
 

@@ -23,7 +23,7 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.settings import Settings
 from tests.support.faults.commit_guard import die_at_next_commit
-from tests.support.faults.events import NAME, VARIANTS
+from tests.support.faults.events import NAME, VARIANTS, System
 from tests.support.faults.stream import open_log
 
 RUN = Provenance(run_id="worker", code_version="code")
@@ -44,7 +44,7 @@ class Task:
     """
 
     topic: str
-    system: str = "redis"
+    system: System = "redis"
     variant: str = "plain"
     batch: int = 50
     until: int = 0
