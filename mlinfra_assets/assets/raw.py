@@ -51,6 +51,16 @@ class FilesConfig(dg.Config):
     fetch: bool = False
 
 
+class StreamConfig(dg.Config):
+    """What a launch may ask of a stream source.
+
+    Attributes:
+        accept_gap: Go on past records that the stream has lost before they were read.
+    """
+
+    accept_gap: bool = False
+
+
 def upstream_key(source: Source) -> tuple[str, str]:
     """Key of what a source reads from: a stream, or a landing folder."""
     if isinstance(source.ingest, StreamIngest):
@@ -99,10 +109,14 @@ def _from_stream(source: Source, settings: Settings, spec: dg.AssetSpec) -> dg.A
 
     @dg.multi_asset(name=f"raw_{source.name}", specs=[spec])
     def raw(
-        context: dg.AssetExecutionContext, lake: LakeResource, streams: StreamResource, clock: ClockResource
+        context: dg.AssetExecutionContext,
+        config: StreamConfig,
+        lake: LakeResource,
+        streams: StreamResource,
+        clock: ClockResource,
     ) -> dg.MaterializeResult:
         tables, log = lake.open(), streams.open(ingest.system)
-        landed = land_stream(tables, log, source, provenance(context), clock)
+        landed = land_stream(tables, log, source, provenance(context), clock, accept_gap=config.accept_gap)
         if isinstance(log, RedisLog):
             trimmed = trim_stream(tables, log, source, clock.now() - retention)
             context.log.info("%s records that raw holds were removed from the stream", trimmed)

@@ -42,6 +42,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     looks: list[Callable[[Settings], Iterator[Finding]]] = [
         graph.dagster_home,
         services.redis_server,
+        services.kafka_brokers,
         services.online_store,
         tables.lake,
         tables.arrivals,

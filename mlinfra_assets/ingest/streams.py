@@ -34,6 +34,7 @@ from mlinfra_assets.streams.topic_state import TopicState
 BATCH_RECORDS = 100_000
 BATCH_BYTES = 64 * 1024 * 1024
 INCARNATION = "stream_incarnation"
+ACCEPTED_GAP = "accepted_gap"
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def land_stream(
     partitions: Collection[int] | None = None,
     max_records: int | None = None,
     max_commits: int | None = None,
+    accept_gap: bool = False,
 ) -> Landed:
     """Bring a stream's records up to its present end into raw, a bounded batch a commit.
 
@@ -98,6 +100,7 @@ def land_stream(
         partitions: The partitions to read; None: all.
         max_records: Most records of a commit; None: `BATCH_RECORDS`.
         max_commits: So many commits, then it is left for the next time; None: up to the end.
+        accept_gap: Go on past records that are gone: the operator's decision, which the table's commit records.
 
     Raises:
         StreamResetError: The stream was emptied, or deleted and made again.
@@ -106,6 +109,8 @@ def land_stream(
     """
     topic, table, landed = topic_of(source), raw_table(lake, source), Landed()
     ensure_raw(table, source, provenance)
+    if accept_gap:
+        _accept_gap(table, log, source, provenance)
     found = standing(table, log, source)
     if found.state.incarnation is not None:
         provenance = replace(provenance, extra={**provenance.extra, INCARNATION: found.state.incarnation})
@@ -154,6 +159,22 @@ def _begin(table: LakeTable, source: Source, provenance: Provenance, state: Topi
             return offsets(table, source.name, sorted({*state.oldest, *state.end}))
         return start
     return {}
+
+
+def _accept_gap(table: LakeTable, log: StreamLog, source: Source, provenance: Provenance) -> None:
+    """Move the table past what is gone from its stream, and keep in the commit what that was."""
+    state = log.state(topic_of(source))
+    held = offsets(table, source.name, sorted({*state.oldest, *state.end}))
+    gaps = {p: (held.get(p, -1) + 1, oldest - 1) for p, oldest in state.oldest.items() if held.get(p, -1) + 1 < oldest}
+    if not held or not gaps:
+        return
+    lost = {f"{ACCEPTED_GAP}/{p}": f"{first}-{last}" for p, (first, last) in gaps.items()}
+    known = table.provenance()
+    extra = {**(known.extra if known else {}), **provenance.extra, **lost}
+    nothing = pl.DataFrame(schema=RAW_SCHEMA)
+    commit_rows(
+        table, source, nothing, replace(provenance, extra=extra), held, {p: last for p, (_, last) in gaps.items()}
+    )
 
 
 def _ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

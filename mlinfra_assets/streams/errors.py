@@ -29,8 +29,8 @@ class RetentionGapError(UnavailableError):
         many = f" ({count:,} of them, not all of which need have held a record)" if count is not None else ""
         super().__init__(
             f"stream {topic}, partition {partition}: offsets {first} to {last}{many} were removed before they were "
-            "read: what lies there is lost here; bring it in from the producer again, or restore the stream, before "
-            "reading on"
+            "read: what lies there is lost here; restore the stream, or have it sent again and launch raw/<source> "
+            "with accept_gap: true to go on past it"
         )
 
 

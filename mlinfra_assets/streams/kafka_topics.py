@@ -100,6 +100,19 @@ class KafkaTopics:
                 else:
                     return
 
+    def brokers(self) -> list[str]:
+        """Addresses of the brokers that are up.
+
+        Raises:
+            UnavailableError: Kafka cannot be reached, or refuses the log-in.
+        """
+        with reachable(self._servers):
+            try:
+                found = self._admin.list_topics(timeout=REQUEST_SECONDS).brokers
+            except KafkaException as error:
+                raise self._why(error) from error
+        return sorted(f"{broker.host}:{broker.port}" for broker in found.values())
+
     def delete(self, topic: str) -> None:
         """Delete a topic and all that it holds."""
         asked = self._admin.delete_topics([topic], request_timeout=REQUEST_SECONDS)
@@ -120,14 +133,18 @@ class KafkaTopics:
         if error.code() in LOGIN_ERRORS:
             self._refusal = error
 
+    def _why(self, error: KafkaException) -> KafkaException:
+        """Why a request failed: the refusal of the log-in, if there was one, or what the request says itself."""
+        self._admin.poll(0)
+        return KafkaException(self._refusal) if self._refusal else error
+
     def _describe(self, topic: str) -> TopicDescription:
         with reachable(self._servers):
             try:
                 return self._described(topic)
             except KafkaException as error:
                 if error.args[0].code() not in UNKNOWN_TOPIC:
-                    self._admin.poll(0)
-                    raise (KafkaException(self._refusal) if self._refusal else error) from error
+                    raise self._why(error) from error
         if topic not in self._own:
             raise MissingTopicError(
                 f"there is no topic {topic} at Kafka {self._servers}: create it (with message.timestamp.type="

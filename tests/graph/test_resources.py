@@ -19,6 +19,7 @@ from resources.redis import OnlineStoreResource
 from resources.streams import StreamResource
 
 WORD = "of-nobodys-business"
+SECRETS = ("redis_url", "kafka_password", "kafka_key_password")
 NEEDED = {
     ClockResource: {"home": "h"},
     LakeResource: {"root": "r"},
@@ -37,22 +38,25 @@ def test_unknown_fields_are_refused(resource: type) -> None:
 @pytest.fixture
 def shown(tmp_path: Path) -> list[ResourceSnap]:
     url = f"redis://:{WORD}@127.0.0.1:6379/0"
-    definitions = build_definitions(Settings(home=tmp_path, lake=str(tmp_path / "lake"), redis_url=url))
+    secrets = {"redis_url": url, "kafka_password": WORD, "kafka_key_password": WORD}
+    definitions = build_definitions(Settings(home=tmp_path, lake=str(tmp_path / "lake"), **secrets))
     return list(RepositorySnap.from_def(definitions.get_repository_def()).resources or [])
 
 
 # Dagster's own snapshot of a schedule reads a property that it has deprecated.
 @pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars`:DeprecationWarning")
-def test_the_interface_masks_the_redis_address(shown: list[ResourceSnap]) -> None:
+def test_the_interface_masks_what_is_secret(shown: list[ResourceSnap]) -> None:
     handle = RepositoryHandle.for_test(location_name="here", repository_name="all")
     masked = {}
     for snap in shown:
         details = GrapheneResourceDetails("here", "all", RemoteResource(snap, handle))
         values = details.resolve_configuredValues(None)
         assert not any(WORD in str(value.value) for value in values)
-        masked |= {f"{snap.name}.{v.key}": str(v.type) for v in values if v.key == "redis_url"}
+        masked |= {f"{snap.name}.{v.key}": str(v.type) for v in values if v.key in SECRETS}
 
     assert masked == {
         "streams.redis_url": str(GrapheneConfiguredValueType.SECRET),
+        "streams.kafka_password": str(GrapheneConfiguredValueType.SECRET),
+        "streams.kafka_key_password": str(GrapheneConfiguredValueType.SECRET),
         "online_store.redis_url": str(GrapheneConfiguredValueType.SECRET),
     }

@@ -127,6 +127,17 @@ def test_passed_retention_stops_the_source_and_reports_the_gap(lake: Lake, topic
     assert payloads(lake, topic) == [b"%04d" % n for n in range(10)]
 
 
+def test_a_gap_is_passed_over_by_decision_which_the_table_records(lake: Lake, topic: OwnTopic) -> None:
+    send(topic, 0, 10)
+    land(lake, topic)
+    send(topic, 10, 20)
+    topic.expire(25)
+    landed = land_stream(lake, topic.log, source_of(topic), RUN, FixedClock(NOON), accept_gap=True)
+    assert (landed.records, dict(landed.positions.offsets)) == (5, {0: 29})
+    extras = [e.provenance.extra for e in raw_table(lake, source_of(topic)).history() if e.provenance]
+    assert [e["accepted_gap/0"] for e in extras if "accepted_gap/0" in e] == ["10-24"]
+
+
 def test_a_first_landing_starts_with_what_is_there_and_says_so(lake: Lake, topic: OwnTopic) -> None:
     send(topic, 0, 10)
     topic.expire(4)

@@ -1,4 +1,4 @@
-"""Redis, and what the online store and the streams in it hold."""
+"""Redis and Kafka, and what the online store holds."""
 
 from __future__ import annotations
 
@@ -35,6 +35,22 @@ def redis_server(settings: Settings) -> Iterator[Finding]:
     if not int(info.get("aof_enabled", 0)):
         remedy = "set appendonly to yes on the server: events are lost when it is killed"
         yield Finding(area, "append-only file", "off", State.NOTE, remedy)
+
+
+def kafka_brokers(settings: Settings) -> Iterator[Finding]:
+    """Whether Kafka answers, if the settings name any brokers."""
+    if not settings.kafka_servers:
+        return
+    from mlinfra_assets.streams.kafka_topics import KafkaTopics
+
+    area = "Kafka"
+    try:
+        brokers = KafkaTopics(settings).brokers()
+    except MlinfraError as error:
+        yield broken(area, "brokers", error)
+        return
+    how = settings.kafka_security_protocol
+    yield Finding(area, "brokers", f"{len(brokers)} up ({how}): {', '.join(brokers)}")
 
 
 def online_store(settings: Settings) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from mlinfra_assets.settings import PREFIX, Settings
 
 PACKAGES = (
     "mlinfra", "dagster", "dagster-webserver", "dbt-core", "dbt-duckdb", "duckdb", "deltalake", "polars", "pyarrow",
-    "pandera", "redis", "scikit-learn", "onnxruntime", "numba",
+    "pandera", "redis", "confluent-kafka", "scikit-learn", "onnxruntime", "numba",
 )  # fmt: skip
 LITTLE = 2 * 1024**3
 
