@@ -38,8 +38,10 @@ def test_unknown_fields_are_refused(resource: type) -> None:
 @pytest.fixture
 def shown(tmp_path: Path) -> list[ResourceSnap]:
     url = f"redis://:{WORD}@127.0.0.1:6379/0"
-    secrets = {"redis_url": url, "kafka_password": WORD, "kafka_key_password": WORD}
-    definitions = build_definitions(Settings(home=tmp_path, lake=str(tmp_path / "lake"), **secrets))
+    settings = Settings(
+        home=tmp_path, lake=str(tmp_path / "lake"), redis_url=url, kafka_password=WORD, kafka_key_password=WORD
+    )
+    definitions = build_definitions(settings)
     return list(RepositorySnap.from_def(definitions.get_repository_def()).resources or [])
 
 
