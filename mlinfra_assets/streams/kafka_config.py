@@ -25,6 +25,14 @@ UNKNOWN_TOPIC = {
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
 }
+LEADERLESS = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    *UNKNOWN_TOPIC,
+}
+"""What a partition says for a moment that was just made, or whose broker was just lost."""
 
 
 def client_config(settings: Settings) -> dict[str, str | int | float | bool]:

@@ -14,7 +14,14 @@ from confluent_kafka.cimpl import NewTopic
 
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.errors import MissingTopicError
-from mlinfra_assets.streams.kafka_config import LOGIN_ERRORS, UNKNOWN_TOPIC, client_config, explained, reachable
+from mlinfra_assets.streams.kafka_config import (
+    LEADERLESS,
+    LOGIN_ERRORS,
+    UNKNOWN_TOPIC,
+    client_config,
+    explained,
+    reachable,
+)
 from mlinfra_assets.streams.topic_state import TopicState
 
 REQUEST_SECONDS = 15.0
@@ -55,8 +62,7 @@ class KafkaTopics:
             try:
                 oldest, following = (self._offsets(partitions, spec) for spec in (EarliestSpec(), LatestSpec()))
             except KafkaException as error:
-                # A partition that was just made, or whose broker was just lost, has no leader for a moment.
-                if not error.args[0].retriable() or time.monotonic() > deadline:
+                if error.args[0].code() not in LEADERLESS or time.monotonic() > deadline:
                     raise explained(error.args[0], self._servers) from error
                 time.sleep(0.1)
                 continue
