@@ -85,6 +85,13 @@ def condition_holds(contract: Contract, condition: Condition) -> pl.Expr:
     return pl.all_horizontal(parts).fill_null(value=False)
 
 
+def record_holds(contract: Contract) -> pl.Expr:
+    """Whether a record keeps every rule of `dataframe_schema`: true or false, never null."""
+    rules = [rule.holds for field in contract.fields for rule in field_rules(field)]
+    rules += [_row_rule_holds(contract, rule) for rule in contract.row_rules]
+    return pl.all_horizontal([pl.lit(value=True), *(rule.fill_null(value=True) for rule in rules)])
+
+
 def _field_checks(field: Field) -> list[pa.Check]:
     return [_check(rule.name, rule.holds, rule.message) for rule in field_rules(field)]
 
