@@ -128,7 +128,6 @@ def deleted_by_truncates(
     past = before.filter(pl.col(OP) == TRUNCATE).unique(LSN).sort(LSN)
     rows: list[pl.DataFrame] = []
     for truncate in past.iter_rows(named=True):
-        # What it took away before is gone: only what came since is found.
         rows.append(_removed(contract, pl.concat([before, new, *rows]), truncate, _behind_the_row()))
     for truncate in truncates.sort(LSN).iter_rows(named=True):
         rows.append(_removed(contract, pl.concat([before, new, *rows]), truncate, _at_the_truncate(truncate)))
@@ -139,7 +138,8 @@ def _removed(
     contract: Contract, known: pl.DataFrame, truncate: Mapping[str, Any], place: Sequence[pl.Expr]
 ) -> pl.DataFrame:
     """The deletes of what was there when the table was emptied."""
-    older = known.filter(pl.col(LSN) < truncate[LSN]).sort(ARRIVAL)
+    by_it = (pl.col(LSN) == truncate[LSN]) & (pl.col(OP) == TRUNCATE)
+    older = known.filter((pl.col(LSN) < truncate[LSN]) | by_it).sort(ARRIVAL)
     there = older.unique(list(contract.primary_key), keep="last", maintain_order=True).filter(~pl.col(DELETED))
     said = {name: pl.lit(truncate[name], dtype=known.schema[name]) for name in (AT, LSN, TX)}
     if contract.event_time == AT:

@@ -263,7 +263,8 @@ def _spans(
 ) -> Iterator[Span]:
     """Offsets that are pending, in order, cut into batches: each known one by itself, the others by records and bytes.
 
-    A snapshot of a table is one batch, whatever its size. `sizes`: bytes up to and with each record; None: they do not count.
+    A snapshot of a table is one batch, whatever its size. `sizes`: bytes up to and with each record; None: they do not
+    count.
     """
     start = 0
     while start < len(pending):
