@@ -33,7 +33,7 @@ DESCRIPTIONS = {
     "One row an event, never changed; `mlinfra breaker` and `mlinfra sql` read it.",
     SCHEMAS: "The schemas of a registry that messages were written with, with all that they refer to: raw can be "
     "read without the registry. One row a schema, never changed; the runs that validate add what is new.",
-    CONTRACTS: "Every version of the contract of a source that feature views read." + VERSIONED,
+    CONTRACTS: "Every published version of every source's contract." + VERSIONED,
 }
 
 

@@ -108,7 +108,9 @@ def records(draw: st.DrawFn, contract: Contract) -> list[dict[str, Any]]:
 
 
 def _change(draw: st.DrawFn, contract: Contract) -> Contract:
-    kind = draw(st.sampled_from(("rule", "rule", "rule", "type", "add", "remove", "required", "zone", "row rule")))
+    kind = draw(
+        st.sampled_from(("rule", "rule", "rule", "type", "add", "remove", "required", "empty", "zone", "row rule"))
+    )
     own = [f for f in contract.fields if f.name != "at"]
     picked = draw(st.sampled_from(own)) if own else None
     if kind == "zone":
@@ -116,13 +118,16 @@ def _change(draw: st.DrawFn, contract: Contract) -> Contract:
     if kind == "row rule":
         return replace(contract, row_rules=_row_rules(draw, tuple(own)))
     if kind == "add" or picked is None:
-        return replace(contract, fields=(*contract.fields[:-1], draw(fields("d")), contract.fields[-1]))
+        name = next(letter for letter in "abcdefg" if letter not in {f.name for f in own})
+        return replace(contract, fields=(*contract.fields[:-1], draw(fields(name)), contract.fields[-1]))
     if kind == "remove":
         kept = tuple(f for f in contract.fields if f is not picked)
         rules = tuple(r for r in contract.row_rules if picked.name not in r.reads)
         return replace(contract, fields=kept, row_rules=rules)
     if kind == "required":
         other = replace(picked, required=not picked.required)
+    elif kind == "empty":
+        other = replace(picked, empty_is_null=not picked.empty_is_null)
     elif kind == "type":
         wider = draw(st.sampled_from(WIDER.get(picked.type, tuple(sorted(CHOICES)))))
         other = Field(picked.name, picked.physical_name, wider, required=picked.required)

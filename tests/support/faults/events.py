@@ -44,6 +44,19 @@ def wider(topic: str, system: System | None = None) -> Source:
     return _changed(plain(topic, system), version="1.1.0", fields=(*FIELDS, Field("colour", "colour", "string")))
 
 
+def roomy(topic: str, system: System | None = None) -> Source:
+    """Amounts have a maximum, so that there is room for more digits after the point."""
+    others = [f if f.name != "amount" else replace(f, maximum="1000000") for f in FIELDS]
+    return _changed(plain(topic, system), fields=tuple(others))
+
+
+def widened(topic: str, system: System | None = None) -> Source:
+    """A change of `roomy` that writes the table anew: more digits after the point, and one more field."""
+    others = [f if f.name != "amount" else replace(f, maximum="1000000", scale=4) for f in FIELDS]
+    colour = Field("colour", "colour", "string")
+    return _changed(plain(topic, system), version="1.1.0", fields=(*others, colour))
+
+
 def retyped(topic: str, system: System | None = None) -> Source:
     """An incompatible change: the amount has become a text."""
     others = [f if f.name != "amount" else Field("amount", "amount", "string") for f in FIELDS]
@@ -67,7 +80,7 @@ def free(topic: str, system: System | None = None) -> Source:
     return _changed(plain(topic, system), compatibility="NONE")
 
 
-VARIANTS = {made.__name__: made for made in (plain, keyed, wider, retyped, stricter, free, local)}
+VARIANTS = {made.__name__: made for made in (plain, keyed, wider, roomy, widened, retyped, stricter, free, local)}
 
 
 def event(number: int, at: datetime | str | None = None, **changes: object) -> NewRecord:

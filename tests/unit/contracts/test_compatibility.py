@@ -194,3 +194,10 @@ def test_values_that_are_no_longer_protected_ask_for_a_minor_version() -> None:
 )
 def test_which_part_of_a_version_was_raised(before: str, after: str, part: int) -> None:
     assert raised(before, after) == part
+
+
+def test_a_rule_that_lists_the_text_of_values_is_another_rule_for_another_type() -> None:
+    rule = RowRule("known", None, Condition("n", enum=("1", "2")))
+    before, after = contract((COUNT, rule)), contract((Field("n", "n", "number"), rule))
+    (refusal,) = refusals(after, before, ("BACKWARD",))
+    assert "'known' lists values of a field that has another type there" in str(refusal)
