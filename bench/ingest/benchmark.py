@@ -22,7 +22,7 @@ def cases(cache: Path, scale: float) -> list[Case]:
     """Both systems end to end, and what a thousand earlier commits cost."""
     rows = max(200, round(ROWS * scale))
     data, small = make(cache, rows), make(cache, 200)
-    part, commits = make(cache, max(200, rows // 10)), [max(1, round(n * scale)) if n else 0 for n in COMMITS]
+    part, commits = make(cache, max(200, rows // 5)), [max(1, round(n * scale)) if n else 0 for n in COMMITS]
     return [
         *(
             Case(name, f"{rows:,} events of 284 bytes from {title}", data, small, _methods(name), ("id",), rows)
@@ -31,12 +31,12 @@ def cases(cache: Path, scale: float) -> list[Case]:
         *(
             Case(
                 f"after-{named}-commits",
-                f"{max(200, rows // 10):,} events in 20 commits from Kafka, after {done:,} commits",
+                f"{max(200, rows // 5):,} events in 2 commits from Kafka, after {done:,} commits",
                 part,
                 small,
                 [Method(PROJECT, "bench.ingest.project", f"kafka after {done}", limits=LIMITS)],
                 ("id",),
-                max(200, rows // 10),
+                max(200, rows // 5),
             )
             for named, done in zip(COMMITS, commits, strict=True)
         ),

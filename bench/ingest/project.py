@@ -28,7 +28,7 @@ SMALL_FILES = 64
 """So many commits are merged into one file, as a consumer that stays does."""
 EARLIER = 20
 """Events of a commit that was made before the measurement."""
-ROUNDS = 20
+ROUNDS = 2
 """Commits that are measured after them."""
 
 
@@ -37,7 +37,7 @@ def ready(data: Path, variant: str) -> Callable[[], Lake]:
 
     Args:
         data: Folder of the events.
-        variant: `kafka` or `redis`; `kafka after N`: in twenty commits, past N earlier ones.
+        variant: `kafka` or `redis`; `kafka after N`: in two commits, past N earlier ones.
     """
     system, _, commits = variant.partition(" after ")
     given = settings(Path(tempfile.mkdtemp(prefix="ingest-")))
