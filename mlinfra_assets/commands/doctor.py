@@ -43,6 +43,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         graph.dagster_home,
         services.redis_server,
         services.kafka_brokers,
+        services.schema_registry,
         services.online_store,
         tables.lake,
         tables.arrivals,

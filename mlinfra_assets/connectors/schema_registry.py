@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from mlinfra_assets.connectors.written_schema import Referenced, SchemaKind, WrittenSchema
@@ -12,6 +13,7 @@ from mlinfra_assets.settings import Settings
 if TYPE_CHECKING:
     from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
+Answer = TypeVar("Answer")
 SERIALIZED = "serialized"
 """The form of a Protobuf schema that can be read without a compiler of `.proto` files."""
 TIMEOUT = 10
@@ -54,19 +56,31 @@ class SchemaRegistry:
             return None
         return cls(settings.schema_registry_url, settings.schema_registry_user_info, settings.schema_registry_ca_file)
 
+    def subjects(self) -> int:
+        """How many subjects the registry holds.
+
+        Raises:
+            UnavailableError: The registry cannot be reached, or refuses to answer.
+        """
+        return self._asked(lambda plain, _: len(plain.get_subjects()))
+
     def schemas(self, ids: list[int]) -> dict[int, WrittenSchema]:
         """The schemas of these numbers; those that the registry does not know are left out.
 
         Raises:
             UnavailableError: The registry cannot be reached, or refuses to answer.
         """
+        found = self._asked(lambda plain, files: {number: _schema(plain, files, number) for number in ids})
+        return {number: schema for number, schema in found.items() if schema is not None}
+
+    def _asked(self, ask: Callable[[SchemaRegistryClient, SchemaRegistryClient], Answer]) -> Answer:
+        """What the registry answers to one client, and to another: each keeps what it has seen, in whatever form."""
         import httpx2
         from confluent_kafka.schema_registry import SchemaRegistryClient, SchemaRegistryError
 
         try:
-            # A client keeps what it has seen, whatever form it was asked for.
             with SchemaRegistryClient(self._configuration) as plain, SchemaRegistryClient(self._configuration) as files:
-                found = {number: _schema(plain, files, number) for number in ids}
+                return ask(plain, files)
         except SchemaRegistryError as error:
             raise UnavailableError(
                 f"the schema registry {self.url} does not answer as one: {error.error_message} (status "
@@ -78,7 +92,6 @@ class SchemaRegistry:
                 f"the schema registry {self.url} cannot be reached ({type(error).__name__}: {error}). Nothing was "
                 "validated, and nothing is lost: the next run goes on from the same place"
             ) from error
-        return {number: schema for number, schema in found.items() if schema is not None}
 
 
 def _schema(plain: SchemaRegistryClient, files: SchemaRegistryClient, number: int) -> WrittenSchema | None:

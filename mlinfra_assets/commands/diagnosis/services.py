@@ -1,4 +1,4 @@
-"""Redis and Kafka, and what the online store holds."""
+"""Redis, Kafka and the schema registry, and what the online store holds."""
 
 from __future__ import annotations
 
@@ -51,6 +51,19 @@ def kafka_brokers(settings: Settings) -> Iterator[Finding]:
         return
     how = settings.kafka_security_protocol
     yield Finding(area, "brokers", f"{len(brokers)} up ({how}): {', '.join(brokers)}")
+
+
+def schema_registry(settings: Settings) -> Iterator[Finding]:
+    """Whether the schema registry answers, if the settings name one."""
+    from mlinfra_assets.connectors.schema_registry import SchemaRegistry
+
+    area = "Schema registry"
+    try:
+        registry = SchemaRegistry.of(settings)
+        if registry is not None:
+            yield Finding(area, registry.url, f"{registry.subjects():,} subjects")
+    except MlinfraError as error:
+        yield broken(area, "registry", error)
 
 
 def online_store(settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ import polars as pl
 import pytest
 
 from mlinfra_assets import names
+from mlinfra_assets.commands.diagnosis.finding import State
+from mlinfra_assets.commands.diagnosis.services import schema_registry as diagnosed
 from mlinfra_assets.connectors.schema_registry import SchemaRegistry
 from mlinfra_assets.contracts.contract import Field
 from mlinfra_assets.errors import InvalidInputError, UnavailableError
@@ -154,6 +156,18 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InvalidInputError, match="MLINFRA_SCHEMA_REGISTRY_URL") as refused:
         SchemaRegistry.of(Settings(schema_registry_url=url))
     assert "pass@" not in str(refused.value)
+
+
+def test_the_doctor_says_whether_the_registry_answers() -> None:
+    with schema_registry("user:secret") as server:
+        Producer(server.url.replace("//", "//user:secret@")).register("things-value", SCHEMA)
+        asked = Settings(schema_registry_url=server.url, schema_registry_user_info="user:secret")
+        [found] = diagnosed(asked)
+        assert (found.state, found.value) == (State.OK, "1 subjects")
+        [found] = diagnosed(replace(asked, schema_registry_user_info="user:wrong"))
+        assert found.state == State.BROKEN
+        assert "status 401" in found.value
+    assert list(diagnosed(Settings())) == []
 
 
 def _quick(url: str) -> SchemaRegistry:
