@@ -330,7 +330,7 @@ def _add_missing(tables: _Tables, source: Source, provenance: Provenance, rows: 
         missing,
         provenance=_stamped(tables, source, provenance, before, {}),
         advance={**_standing(source.name, before), app: (done, (done or 0) + 1)},
-        stats_columns=_stats(tables.quarantine, tables),
+        stats_columns=_stats(tables.quarantine, tables, source),
         schema_mode="merge",
     )
 
