@@ -77,15 +77,20 @@ class _Report:
 
     def __init__(self, count: int) -> None:
         self.places: list[tuple[int, int] | None] = [None] * count
-        self.open = count
         self.error: KafkaError | None = None
+        self._told: list[int] = []
+
+    @property
+    def open(self) -> bool:
+        """Whether a record is left of which nothing was heard."""
+        return len(self._told) < len(self.places)
 
     def take(self, number: int, error: KafkaError | None, message: Message) -> None:
-        self.open -= 1
         if error is None:
             self.places[number] = (int(message.partition() or 0), int(message.offset() or 0))
         else:
             self.error = error
+        self._told.append(number)  # in one step: reports come in whichever thread polls
 
     def refuse_failures(self, topic: str, servers: str) -> None:
         missing = sum(place is None for place in self.places)

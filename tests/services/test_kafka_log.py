@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -232,3 +233,17 @@ def test_brokers_out_of_reach_are_said_with_what_to_do(monkeypatch: pytest.Monke
 def test_kafka_without_brokers_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="set MLINFRA_KAFKA_SERVERS"):
         KafkaLog(Settings())
+
+
+def test_threads_that_append_at_once_each_hear_of_their_own_records(topic: OwnTopic) -> None:
+    def work(writer: int) -> list[int]:
+        return [
+            offset
+            for n in range(20)
+            for _, offset in topic.log.append(topic.name, [NewRecord(b"%d/%d/%d" % (writer, n, m)) for m in range(5)])
+        ]
+
+    with ThreadPoolExecutor(4) as pool:
+        told = [offset for offsets in pool.map(work, range(4)) for offset in offsets]
+    assert sorted(told) == list(range(400))
+    assert len(set(values(topic))) == 400
