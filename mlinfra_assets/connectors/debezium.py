@@ -146,3 +146,18 @@ def _iso(source: Mapping[str, Any]) -> str:
 
     micros = source.get("ts_us")
     return f"{np.datetime64(source['ts_ms'] * 1000 if micros is None else micros, 'us')}Z"
+
+
+def decode_key(key: bytes | None, kinds: Mapping[str, FieldType]) -> dict[str, object]:
+    """The columns of a message's key; none where it cannot be read.
+
+    Args:
+        key: The key's bytes, with its schema.
+        kinds: What the contract's fields hold, by the names of the table's columns.
+    """
+    try:
+        written = orjson.loads(key or b"")
+        fields = {field["field"]: field for field in written["schema"]["fields"]}
+        return {name: reader(fields[name], kinds[name])(value) for name, value in written["payload"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}

@@ -19,6 +19,7 @@ PLACE = ["_k", "_p", "_o", "_r"]
 NUMBER = "_n"
 EARLIER, MOVED = -1, -2
 RULE = "unsent"
+UNKNOWN = pl.Series([None], dtype=pl.Int64)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ def _filled(
         marked = every.select(*key, NUMBER, OP, pl.when(sent).then(pl.int_range(pl.len())).alias("_from"))
         marked = marked.with_columns(pl.col("_from").forward_fill().over(key))
         every = every.with_columns(every[name].gather(marked["_from"]).alias(name))
-        taken = marked.select(NUMBER, OP, marked[NUMBER].gather(marked["_from"]).alias("_of"))
+        # A change without an op is one that is in quarantine: what it says is not known.
+        of = marked[NUMBER].gather(marked["_from"]).zip_with(marked[OP].gather(marked["_from"]).is_not_null(), UNKNOWN)
+        taken = marked.select(NUMBER, OP, of.alias("_of"))
         for number, of in taken.filter(~sent, pl.col(OP) != DELETE).select(NUMBER, "_of").iter_rows():
             if of is None or any(v.field == name for v in broken.get(of, ())):
                 found.setdefault(number, []).append(_unknown(name))

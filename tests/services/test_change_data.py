@@ -182,6 +182,27 @@ def test_every_value_is_the_same_by_debezium_and_in_a_snapshot(
     )  # fmt: skip
 
 
+def test_a_value_that_only_a_change_in_quarantine_says_is_not_taken_from_an_older_one(
+    tmp_path: Path, database: OwnDatabase, connect_url: str, kafka_servers: str
+):
+    database.run(
+        "CREATE TABLE orders (id int PRIMARY KEY, note text, amount numeric(10,2))",
+        "ALTER TABLE orders ALTER COLUMN note SET STORAGE EXTERNAL",
+        "INSERT INTO orders VALUES (1, repeat('old', 2000), 1), (2, repeat('old', 2000), 1)",
+    )
+    fields = {"id": "key integer", "note": "string", "amount": "! decimal(18,2)"}
+    made = chain(tmp_path, kafka_servers, database, "public.orders", fields)
+    with connector(connect_url, kafka_servers, database, ["public.orders"]):
+        until(lambda: made.reached(0) and made.current().height == 2, "the two rows")
+        database.run("UPDATE orders SET note = repeat('new', 2000), amount = NULL WHERE id = 1")
+        until(lambda: bool(made.take_in()) and made.quarantined() == ["amount: required"], "the change that breaks it")
+        database.run("UPDATE orders SET amount = 3")
+        until(lambda: bool(made.take_in()) and len(made.quarantined()) == 2, "the change that rests on it")
+        until(lambda: made.current().filter(pl.col("id") == 2)["amount"].to_list() == [Decimal(3)], "the other row")
+    assert sorted(made.quarantined()) == ["amount: required", "note: unsent"]
+    assert made.current().select("id", "amount").rows() == [(1, Decimal(1)), (2, Decimal(3))]
+
+
 def test_a_value_that_cannot_come_whole_is_set_aside_and_never_published(
     tmp_path: Path, database: OwnDatabase, connect_url: str, kafka_servers: str
 ):

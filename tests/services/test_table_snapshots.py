@@ -15,6 +15,9 @@ import polars as pl
 import psycopg
 import pytest
 
+from mlinfra_assets.connectors.postgres import taken
+from mlinfra_assets.contracts.declaration import load_source
+from mlinfra_assets.contracts.source import DatabaseIngest
 from mlinfra_assets.errors import InvalidInputError, UnavailableError
 from mlinfra_assets.ingest.processed import Validated, validate_source
 from mlinfra_assets.ingest.raw import Landed
@@ -106,8 +109,7 @@ def test_an_empty_table_is_a_snapshot_too(tmp_path, lake, database):
 def test_what_is_written_while_it_is_read_is_not_in_it(tmp_path, lake, database):
     database.run("INSERT INTO orders SELECT n, 'old', 1 FROM generate_series(1, 300) n")
     source = orders(tmp_path, chunk=100)
-    from mlinfra_assets.connectors.postgres import taken
-
+    assert isinstance(source.ingest, DatabaseIngest)
     with (
         taken(source.ingest, ("id",), {VARIABLE: database.url}) as moment,
         psycopg.connect(database.url, autocommit=True) as other,
@@ -179,8 +181,6 @@ def test_names_that_need_quotes_are_quoted(tmp_path, lake, database):
     text = Path(source.file).read_text()
     text = text.replace("- name: the_key", "- name: the_key\n    physicalName: The Key")
     Path(source.file).write_text(text.replace("- name: words", "- name: words\n    physicalName: drop table"))
-    from mlinfra_assets.contracts.declaration import load_source
-
     source = load_source(Path(source.file))
     land(lake, source, database)
     validated(lake, source)
