@@ -46,20 +46,17 @@ def fate(lake: Lake, source: str) -> Fate:
     )
 
 
-def assert_exactly_once(lake: Lake, source: str, sent: Iterable[int], bad: Iterable[int] | None = ()) -> None:
+def assert_exactly_once(lake: Lake, source: str, sent: Iterable[int], bad: Iterable[int] = ()) -> None:
     """Every id is in raw as often as it was sent, and then either valid or, if it is bad, in quarantine.
 
     Args:
         lake: Where the tables are.
         source: The source's name.
         sent: The ids, each as often as it was sent.
-        bad: Those, as often as they were sent, that break the contract; None: which ones does not matter.
+        bad: Those, as often as they were sent, that break the contract.
     """
     found, expected = fate(lake, source), Counter(sent)
     _same("raw", found.raw, expected)
-    if bad is None:
-        _same("valid and quarantined records", found.valid + found.quarantined, expected)
-        return
     broken = Counter(bad)
     _same("quarantine", found.quarantined, broken)
     _same("valid records", found.valid, expected - broken)
