@@ -23,7 +23,8 @@ def known_on(platform: Platform) -> date:
     now = platform.clock.now() + timedelta(hours=1)
     platform.clock.set(now)
     happened = now - timedelta(days=3)
-    customer = platform.rows("processed/order_lines", columns=["customer_id"])["customer_id"].drop_nulls().min()
+    newest = [("day", "==", platform.newest_day(VIEW))]
+    customer = platform.rows(f"features/{VIEW}", columns=["customer_id"], where=newest)["customer_id"].min()
     late = line(1, happened, CustomerID=f"{customer}.0", InvoiceNo="799999", Quantity=12)
     platform.log.append(TOPIC, [late], at=now)
     assert platform.ingest("order_lines").success

@@ -47,18 +47,16 @@ def test_everything_that_reads_an_old_version_still_can(maintained: Platform) ->
     provenance = training.provenance(model.training_version)
     assert provenance is not None
     for table, version in provenance.inputs.items():
-        assert lake.table(table).read(columns=[], version=version).width == 0
-        assert lake.table(table).files(version=version)
+        assert lake.table(table).read(version=version).height > 0
 
 
 def test_a_day_that_is_asked_for_again_is_what_it_was(maintained: Platform) -> None:
     day = maintained.newest_day(VIEW)
-    result = maintained.snapshot(VIEW, day)
-    assert result.success
-    [found] = [
-        m for m in result.asset_materializations_for_node(f"{names.FEATURES}__{VIEW}") if m.asset_key.path[-1] == VIEW
-    ]
-    assert found.metadata["days_unchanged"].value == 1
+    assert maintained.snapshot(VIEW, day).success
+    event = maintained.instance.get_latest_materialization_event(dg.AssetKey(names.features(VIEW)))
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["days_unchanged"].value == 1
 
 
 def test_the_assets_say_what_they_did_table_by_table(platform: Platform) -> None:
