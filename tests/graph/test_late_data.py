@@ -10,6 +10,9 @@ import pytest
 
 from mlinfra_assets import names
 from mlinfra_assets.cli import run
+from mlinfra_assets.curated.row_wise import row_wise_models
+from mlinfra_assets.curated.row_wise import run as stage
+from tests.support.curated_rows import republish
 from tests.support.more_lines import TOPIC, line
 from tests.support.platform import Platform
 
@@ -28,7 +31,9 @@ def known_on(platform: Platform) -> date:
     late = line(1, happened, CustomerID=f"{customer}.0", InvoiceNo="799999", Quantity=12)
     platform.log.append(TOPIC, [late], at=now)
     assert platform.ingest("order_lines").success
-    assert platform.run(("curated", "stg_order_lines")).success
+    staging = row_wise_models()["stg_order_lines"].sql
+    lines = platform.rows("processed/order_lines")
+    republish(platform.lake, lambda _: stage(staging, lines), platform.log.end(TOPIC))
     platform.clock.set(now + timedelta(hours=1))
     return now.date()
 
