@@ -12,6 +12,7 @@ import typer
 
 from mlinfra_assets.commands import (
     api,
+    breaker,
     consume,
     contract,
     demo,
@@ -46,6 +47,7 @@ app.command("doctor", short_help="Say what is configured and what is not well.")
 app.add_typer(features.app, name="features", short_help="Feature views: versions, changes, users.")
 app.command("sources", short_help="What comes in, and how far raw is behind.")(sources_list.sources)
 app.add_typer(contract.app, name="contract", short_help="Contracts: compatibility, publishing.")
+app.add_typer(breaker.app, name="breaker", short_help="Circuit breakers: what is open, why, the way back.")
 app.add_typer(quarantine.app, name="quarantine", short_help="Records that broke a contract.")
 app.command("late", short_help="What late rows would have changed.")(late.late)
 app.command("maintain", short_help="Merge small files, remove old ones.")(maintain.maintain)

@@ -35,9 +35,14 @@ from mlinfra_assets.automation import (
     plain_schedule,
     snapshot_schedule,
 )
+from mlinfra_assets.breakers import subjects
 from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.contracts.declaration import load_sources
 from mlinfra_assets.contracts.source import DatabaseIngest, FilesIngest, Source, StreamIngest
+from mlinfra_assets.curated.manifest import load_manifest
+from mlinfra_assets.curated.models import models as dbt_models
+from mlinfra_assets.curated.models import sources as dbt_sources
+from mlinfra_assets.curated.models import tables_read
 from mlinfra_assets.curated.row_wise import row_wise_models
 from mlinfra_assets.datasets import SOURCES
 from mlinfra_assets.errors import InvalidInputError
@@ -49,11 +54,13 @@ from mlinfra_assets.learning.scores import check_scores
 from mlinfra_assets.models import declared
 from mlinfra_assets.partitions import daily, last_complete
 from mlinfra_assets.publishing.documents import Documents
+from mlinfra_assets.publishing.upstream import label_breakers, model_breakers, view_breakers
 from mlinfra_assets.registry.content import services
 from mlinfra_assets.registry.publication import Publication
 from mlinfra_assets.registry.registry import Registry
 from mlinfra_assets.settings import Settings
 from resources.environments import resources_for
+from sensors.breakers import breakers_sensor
 from sensors.landing import landing_sensor
 from sensors.online import online_sensor
 from sensors.retraining import retraining_sensor
@@ -152,6 +159,7 @@ def build_definitions(
         sensors=[
             automation_sensor(),
             *(sensor for s in sources.values() if (sensor := _source_sensor(s, settings)) is not None),
+            breakers_sensor(_frozen_by(views, models)),
             online_sensor([v for v in views if v.online], list(models.values()), documents),
             *(retraining_sensor(model, PERFORMANCE_CHECK) for model in models.values()),
         ],
@@ -204,6 +212,28 @@ def _reconciled(sources: Mapping[str, Source]) -> list[dg.AssetChecksDefinition]
             )
         checks.append(reconciled_check(source, other))
     return checks
+
+
+def _frozen_by(views: list[FeatureView], models: Mapping[str, ModelSpec]) -> dict[tuple[str, ...], list[str]]:
+    """The breakers that each asset depends on which may have to catch up once they are not open any more."""
+    manifest = load_manifest()
+    known = dbt_models(manifest)
+    read = tables_read(known, dbt_sources(manifest))
+    tables = {names.table(*names.processed(name)): subjects.source(name) for name in load_sources(SOURCES)}
+    curated = {
+        tuple(known[uid].table.split("/")): sorted({tables[table] for table in found if table in tables})
+        for uid, found in read.items()
+    }
+    return {
+        **curated,
+        **{names.features(view.name): view_breakers(view) for view in views},
+        **{names.online(view.name): view_breakers(view) for view in views if view.online},
+        **{names.training(model.name): model_breakers(model, fs.views) for model in models.values()},
+        **{
+            (names.FEEDBACK, f"{model.name}_outcomes"): [subjects.source(names.PREDICTIONS), *label_breakers(model)]
+            for model in models.values()
+        },
+    }
 
 
 def _source_sensor(source: Source, settings: Settings) -> dg.SensorDefinition | None:

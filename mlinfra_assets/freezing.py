@@ -13,6 +13,8 @@ from mlinfra_assets.breakers.breaker import Breaker
 
 BREAKER_CHECK = "breaker"
 FROZEN = "frozen"
+FROZEN_TAG = f"mlinfra/{FROZEN}"
+"""Tag of the observations that say so."""
 
 
 def subject_asset(subject: str) -> dg.AssetKey:
@@ -76,7 +78,7 @@ def frozen_observation(
         partition=partition,
         description=frozen_message(breakers),
         metadata=frozen_metadata(breakers),
-        tags={f"mlinfra/{FROZEN}": "true"},
+        tags={FROZEN_TAG: "true"},
     )
 
 

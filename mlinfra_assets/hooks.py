@@ -10,8 +10,10 @@ from typing import Any
 import dagster as dg
 
 from mlinfra_assets import names
+from mlinfra_assets.breakers.asking import FrozenError
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.freezing import frozen_metadata, frozen_observation
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.publishing.documents import Documents
@@ -60,6 +62,12 @@ def _reporting_hook(name: str, push: Push) -> dg.HookDefinition:
     def hook(context: dg.HookContext) -> None:
         try:
             metadata = push(context)
+        except FrozenError as frozen:
+            context.instance.report_runless_asset_event(frozen_observation(online, frozen.breakers))
+            metadata = {**frozen_metadata(frozen.breakers), "run": context.run_id}
+            _report_check(context, online, metadata, passed=False, severity=dg.AssetCheckSeverity.WARN)
+            context.log.warning("online/%s keeps what it serves: %s", name, frozen)
+            return
         except MlinfraError as error:
             _report_check(context, online, {"error": str(error), "run": context.run_id}, passed=False)
             context.log.error("online/%s was not pushed: %s", name, error)  # noqa: TRY400 - the message says it all
@@ -74,9 +82,18 @@ def _reporting_hook(name: str, push: Push) -> dg.HookDefinition:
     return hook
 
 
-def _report_check(context: dg.HookContext, online: dg.AssetKey, metadata: dict[str, Any], *, passed: bool) -> None:
+def _report_check(
+    context: dg.HookContext,
+    online: dg.AssetKey,
+    metadata: dict[str, Any],
+    *,
+    passed: bool,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+) -> None:
     context.instance.report_runless_asset_event(
-        dg.AssetCheckEvaluation(asset_key=online, check_name=PUSHED, passed=passed, metadata=metadata)
+        dg.AssetCheckEvaluation(
+            asset_key=online, check_name=PUSHED, passed=passed, metadata=metadata, severity=severity
+        )
     )
 
 

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import dagster as dg
 
 from mlinfra_assets import names
+from mlinfra_assets.breakers.asking import open_breakers
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.store import ModelStore
 from mlinfra_assets.publishing.documents import Documents
+from mlinfra_assets.publishing.mirror import mirror_breakers
 from mlinfra_assets.publishing.snapshots import newest_snapshot
+from mlinfra_assets.publishing.upstream import view_breakers
 from resources.lake import LakeResource
 from resources.redis import OnlineStoreResource
 from sensors.progress import TAG, reason_to_wait
@@ -42,13 +45,17 @@ def online_sensor(
         except MlinfraError as error:
             return dg.SkipReason(f"Redis cannot be asked: {error}")
         opened = lake.open()
+        mirror_breakers(opened, store)
         behind = [v.name for v in views if _wanted(opened, v, documents) not in (None, held.get(v.name))]
+        frozen = [v.name for v in views if v.name in behind and open_breakers(opened, view_breakers(v))]
+        behind = [name for name in behind if name not in frozen]
         for model in models:
             production = ModelStore(opened, model.name).production()
             if production is not None and served[model.name] != production.version:
                 behind.append(model.name)
         if not behind:
-            return dg.SkipReason("Redis holds what the lake says")
+            waiting = f"; {', '.join(frozen)} waits for a breaker to close" if frozen else ""
+            return dg.SkipReason(f"Redis holds what the lake says{waiting}")
         wait = reason_to_wait(context.instance, NAME)
         if wait:
             return dg.SkipReason(wait)

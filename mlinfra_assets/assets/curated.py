@@ -8,14 +8,18 @@ from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
 from mlinfra_assets import names
 from mlinfra_assets.assets.context import markdown_table, positions_metadata, provenance, table_metadata
+from mlinfra_assets.breakers import subjects
+from mlinfra_assets.breakers.breaker import Breaker
+from mlinfra_assets.breakers.log import BreakerLog
 from mlinfra_assets.curated.build import Built, built
 from mlinfra_assets.curated.column_lineage import column_lineage
 from mlinfra_assets.curated.determinism import rebuild
 from mlinfra_assets.curated.errors import BuildFailedError
 from mlinfra_assets.curated.manifest import Manifest, load_manifest
-from mlinfra_assets.curated.models import Model, data_tests, models, sources
+from mlinfra_assets.curated.models import Model, data_tests, models, sources, tables_read
 from mlinfra_assets.curated.publish import Published, publish, raise_if_withheld
 from mlinfra_assets.curated.results import TestResult
+from mlinfra_assets.freezing import frozen_observation
 from mlinfra_assets.lake.lake import Lake
 from resources.lake import LakeResource
 
@@ -101,9 +105,16 @@ def curated_assets(automation: dg.AutomationCondition | None = None) -> dg.Asset
     @dbt_assets(manifest=dict(manifest), name="curated", dagster_dbt_translator=CuratedTranslator(manifest, automation))
     def curated(
         context: dg.AssetExecutionContext, lake: LakeResource
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult | dg.AssetObservation]:
         tables = lake.open()
-        chosen = sorted(key.path[-1] for key in context.selected_asset_keys)
+        frozen = _frozen(manifest, tables)
+        asked = sorted(key.path[-1] for key in context.selected_asset_keys)
+        for name in asked:
+            if name in frozen:
+                yield frozen_observation(dg.AssetKey((names.CURATED, name)), frozen[name])
+        chosen = [name for name in asked if name not in frozen]
+        if asked and not chosen:
+            return
         checks = _checks(context)
         only = () if chosen else [t.name for uid, t in data_tests(manifest).items() if uid in checks]
         with built(tables, select=chosen, only_tests=only) as build:
@@ -117,6 +128,18 @@ def curated_assets(automation: dg.AutomationCondition | None = None) -> dg.Asset
             raise dg.Failure(description=str(error), allow_retries=False) from error
 
     return curated
+
+
+def _frozen(manifest: Manifest, lake: Lake) -> dict[str, list[Breaker]]:
+    """The models that read a source whose breaker is open, by name, with the breakers."""
+    opened = [b for b in BreakerLog(lake).breakers().values() if b.is_open and subjects.is_source(b.subject)]
+    known = models(manifest)
+    read = tables_read(known, sources(manifest)) if opened else {}
+    waiting = {
+        known[uid].name: [b for b in opened if names.table(*names.processed(subjects.name_of(b.subject))) in tables]
+        for uid, tables in read.items()
+    }
+    return {name: breakers for name, breakers in waiting.items() if breakers}
 
 
 def determinism_checks() -> dg.AssetChecksDefinition:

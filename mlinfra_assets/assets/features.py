@@ -1,5 +1,6 @@
 """features/: every entity as it looked at the end of each day. One partition a day, as known at that moment."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,9 +16,14 @@ from mlinfra_assets.assets.context import (
     table_metadata,
     view_columns,
 )
+from mlinfra_assets.breakers import subjects
+from mlinfra_assets.breakers.asking import FrozenError, frozen_message
+from mlinfra_assets.breakers.breaker import Breaker
+from mlinfra_assets.breakers.log import BreakerLog
 from mlinfra_assets.checks import SNAPSHOT_CHECK, snapshot_check
 from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.freezing import breaker_result, breaker_spec, frozen_observation
 from mlinfra_assets.hooks import push_view_hook
 from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.partitions import days
@@ -71,6 +77,7 @@ def feature_asset(
         },
         code_version=documents.version(view),
         hooks={push_view_hook(view, documents)} if view.online else None,
+        output_required=False,
         check_specs=[
             dg.AssetCheckSpec(
                 SNAPSHOT_CHECK,
@@ -78,28 +85,53 @@ def feature_asset(
                 blocking=True,
                 description="Each entity once a day, and no day with less than half of the day before. "
                 "Snapshots that fail are not written, and Redis keeps what it has.",
-            )
+            ),
+            breaker_spec(key),
         ],
     )
     def features(
         context: dg.AssetExecutionContext, config: SnapshotConfig, lake: LakeResource, clock: ClockResource
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetObservation | dg.AssetCheckResult]:
         opened = lake.open()
-        found = materialize_days(
-            opened,
-            view,
-            documents,
-            days(list(context.partition_keys)),
-            provenance(context),
-            clock.now(),
-            recompute=config.recompute,
-            progress=lambda done, of: context.log.info("%s: %d of %d days computed", view.name, done, of),
-        )
-        for line in told(found):
-            context.log.info("%s: %s", view.name, line)
-        return _result(opened.table(names.table(*names.features(view.name))), found)
+        log, subject = BreakerLog(opened), subjects.view(view.name)
+        was_open = log.breaker(subject).is_open
+        try:
+            found = materialize_days(
+                opened,
+                view,
+                documents,
+                days(list(context.partition_keys)),
+                provenance(context),
+                clock.now(),
+                recompute=config.recompute,
+                progress=lambda done, of: context.log.info("%s: %d of %d days computed", view.name, done, of),
+            )
+        except FrozenError as frozen:
+            yield from _frozen(context, key, frozen.breakers)
+        else:
+            for line in told(found):
+                context.log.info("%s: %s", view.name, line)
+            if was_open and not found.check.passed:  # a probe: what fails while the breaker is open fails no run
+                yield from _frozen(context, key, [log.breaker(subject)], found.check.message)
+            else:
+                yield _result(opened.table(names.table(*names.features(view.name))), found)
+        yield breaker_result(log.breaker(subject))
 
     return features
+
+
+def _frozen(
+    context: dg.AssetExecutionContext, key: dg.AssetKey, breakers: Sequence[Breaker], said: str = ""
+) -> Iterator[dg.AssetObservation | dg.AssetCheckResult]:
+    for partition in context.partition_keys:
+        yield frozen_observation(key, breakers, partition)
+    yield dg.AssetCheckResult(
+        check_name=SNAPSHOT_CHECK,
+        asset_key=key,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=said or frozen_message(breakers),
+    )
 
 
 def _result(table: LakeTable, found: MaterializedDays) -> dg.MaterializeResult:

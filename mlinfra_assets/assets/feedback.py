@@ -1,6 +1,6 @@
 """feedback/: what came true of the predictions, as events that come back in, and how well the model does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import dagster as dg
@@ -9,12 +9,16 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.assets.context import OWNER, column_schema, provenance, table_metadata
 from mlinfra_assets.automation import WHEN_INPUTS_PASS
+from mlinfra_assets.breakers import subjects
+from mlinfra_assets.breakers.asking import open_breakers
 from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.feature_store.dataset import DatasetSchema
+from mlinfra_assets.freezing import frozen_observation
 from mlinfra_assets.ingest.outcomes import OUTCOMES_SCHEMA, publish_outcomes
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.performance import Performance, performance
 from mlinfra_assets.publishing.lake_reader import LakeReader
+from mlinfra_assets.publishing.upstream import label_breakers
 from resources.clock import ClockResource
 from resources.lake import LakeResource
 from resources.streams import StreamResource
@@ -53,6 +57,7 @@ def outcomes_asset(model: ModelSpec, datasets: Mapping[str, DatasetSchema], outc
         key=key,
         deps=[dg.AssetKey(names.processed(names.PREDICTIONS)), dg.AssetKey(table_of_labels.split("/"))],
         group_name=names.FEEDBACK,
+        output_required=False,
         kinds={"deltalake", "polars"},
         owners=[model.owner or OWNER],
         description=f"What came true of the predictions of `{model.name}` whose horizon ({model.label.horizon}) has "
@@ -62,13 +67,16 @@ def outcomes_asset(model: ModelSpec, datasets: Mapping[str, DatasetSchema], outc
     )
     def derived(
         context: dg.AssetExecutionContext, lake: LakeResource, streams: StreamResource, clock: ClockResource
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetObservation]:
         opened = lake.open()
+        if waiting := open_breakers(opened, [subjects.source(names.PREDICTIONS), *label_breakers(model)]):
+            yield frozen_observation(key, waiting)
+            return
         reader = LakeReader(opened, datasets)
         run = provenance(context)
         sent = publish_outcomes(opened, streams.open(), model, reader, topic, clock.now(), clock.stamp(), run)
         table = opened.table(names.table(*key.path))
-        return dg.MaterializeResult(metadata={**table_metadata(table, sent), "stream": topic})
+        yield dg.MaterializeResult(metadata={**table_metadata(table, sent), "stream": topic})
 
     return derived
 

@@ -1,13 +1,16 @@
 """online/: what Redis holds. The hook pushes; materializing one of these by hand rebuilds it from the lake."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
 
 from mlinfra_assets import names
 from mlinfra_assets.assets.context import OWNER, column_schema, view_columns
+from mlinfra_assets.breakers.asking import FrozenError
 from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.freezing import frozen_metadata, frozen_observation
 from mlinfra_assets.hooks import PUSHED
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.publishing.documents import Documents
@@ -39,13 +42,26 @@ def online_view_asset(view: FeatureView, documents: Documents) -> dg.AssetsDefin
         "a watermark; values are computed at the moment of the request. The hook on the snapshot pushes it; "
         "materialize this to rebuild Redis from the lake.",
         metadata=column_schema({**dtypes(view.key_schema), **dtypes(view.schema)}, view_columns(view)),
+        output_required=False,
         check_specs=[_pushed_spec(key)],
     )
     def online(
         context: dg.AssetExecutionContext, lake: LakeResource, online_store: OnlineStoreResource, clock: ClockResource
-    ) -> dg.MaterializeResult:
-        pushed = push_view(lake.open(), online_store.open(), view, documents, clock.now(), context.run.run_id)
-        return _result(view_metadata(pushed))
+    ) -> Iterator[dg.MaterializeResult | dg.AssetObservation | dg.AssetCheckResult]:
+        try:
+            pushed = push_view(lake.open(), online_store.open(), view, documents, clock.now(), context.run.run_id)
+        except FrozenError as frozen:
+            yield frozen_observation(key, frozen.breakers)
+            yield dg.AssetCheckResult(
+                passed=False,
+                check_name=PUSHED,
+                asset_key=key,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=str(frozen),
+                metadata=frozen_metadata(frozen.breakers),
+            )
+        else:
+            yield _result(view_metadata(pushed))
 
     return online
 

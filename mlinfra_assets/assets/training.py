@@ -1,6 +1,6 @@
 """training/: what a model learns from. Point-in-time features and the labels that came true, one table a model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import dagster as dg
@@ -8,15 +8,18 @@ import polars as pl
 
 from mlinfra_assets import names
 from mlinfra_assets.assets.context import OWNER, column_schema, markdown_table, provenance, table_metadata, view_columns
+from mlinfra_assets.breakers.asking import open_breakers
 from mlinfra_assets.feature_store.dataset import DatasetSchema
 from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.feature_store.wording import text_of
+from mlinfra_assets.freezing import frozen_observation
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.scores import ProductionScores
 from mlinfra_assets.learning.store import ModelStore
 from mlinfra_assets.learning.training_set import CUTOFF, LABEL, ROLE, TrainingSet, build_training_set
 from mlinfra_assets.publishing.lake_reader import LakeReader
+from mlinfra_assets.publishing.upstream import model_breakers
 from resources.clock import ClockResource
 from resources.lake import LakeResource
 
@@ -48,6 +51,7 @@ def training_asset(
         key=key,
         deps=[dg.AssetKey(names.features(view)) for view in read_views],
         group_name=names.TRAINING,
+        output_required=False,
         kinds={"deltalake", "polars"},
         owners=[model.owner or OWNER],
         description=f"What `{model.name}` learns from: the entities that `{model.spine.view}` serves every "
@@ -55,8 +59,13 @@ def training_asset(
         "commit names the versions of the tables that it was computed from; older training sets are older versions.",
         metadata=column_schema(training_schema(model, views), described),
     )
-    def training(context: dg.AssetExecutionContext, lake: LakeResource, clock: ClockResource) -> dg.MaterializeResult:
+    def training(
+        context: dg.AssetExecutionContext, lake: LakeResource, clock: ClockResource
+    ) -> Iterator[dg.MaterializeResult | dg.AssetObservation]:
         opened = lake.open()
+        if waiting := open_breakers(opened, model_breakers(model, views)):
+            yield frozen_observation(key, waiting)
+            return
         reader = LakeReader(opened, datasets)
         production = ModelStore(opened, model.name).production()
         also = () if production is None else ModelStore(opened, model.name).load(production.version).inputs
@@ -64,7 +73,7 @@ def training_asset(
         table = opened.table(names.table(*key.path))
         stamped = replace(provenance(context, reader.inputs), positions=reader.positions)
         table.replace(built.frame, provenance=stamped, stats_columns=(), schema_change=True)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 **table_metadata(table, built.frame.height),
                 "cutoffs": _cutoffs(built),

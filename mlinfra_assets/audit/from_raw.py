@@ -9,7 +9,7 @@ import polars as pl
 
 from mlinfra_assets.audit.contracts_in_force import ContractsInForce
 from mlinfra_assets.audit.documents import contract_of
-from mlinfra_assets.audit.raw_rows import Integrity, pieces, released
+from mlinfra_assets.audit.raw_rows import Integrity, pieces, released, set_aside, without
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.curated.row_wise import run
@@ -85,8 +85,9 @@ class FromRaw:
         source = self._source(document)
         contracts = ContractsInForce(self._lake, self._registry, source, contract_of(document))
         latest = [pl.DataFrame(schema=source.contract.polars_schema())] if source.contract.primary_key else []
+        aside = set_aside(self._lake, source.name)
         for piece in pieces(self._lake, source, upto, self._integrity):
-            for bound, rows in contracts.split(piece):
+            for bound, rows in contracts.split(without(piece, aside)):
                 yield self._process(bound, rows, None, latest)
         let_in = released(self._lake, source, upto, self._integrity)
         if let_in is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import polars as pl
 
 from mlinfra_assets import names
+from mlinfra_assets.breakers import subjects
+from mlinfra_assets.breakers.event import Span
+from mlinfra_assets.breakers.log import BreakerLog
 from mlinfra_assets.contracts.source import FilesIngest, Source
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
@@ -68,6 +71,20 @@ def released(
     rows = raw.read(where=held).join(places, on=["partition", "offset"], how="semi").sort("partition", "offset")
     _check(source.name, rows, integrity)
     return rows, releases
+
+
+def set_aside(lake: Lake, source: str) -> list[Span]:
+    """The batches of a source that were set aside as a whole: none of their records was let in but by a release."""
+    decided = BreakerLog(lake).breaker(subjects.source(source)).decided
+    return sorted(span for span, fate in decided.items() if fate.fate == "set_aside")
+
+
+def without(rows: pl.DataFrame, spans: Sequence[Span]) -> pl.DataFrame:
+    """Raw rows but for those of some batches."""
+    for span in spans:
+        within = (pl.col("partition") == span.partition) & pl.col("offset").is_between(span.first, span.last)
+        rows = rows.filter(~within)
+    return rows
 
 
 def _check(source: str, rows: pl.DataFrame, integrity: Integrity) -> None:

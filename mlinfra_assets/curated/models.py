@@ -123,6 +123,18 @@ def descendants(known: Mapping[str, Model], of: Iterable[str]) -> set[str]:
     return reached
 
 
+def tables_read(known: Mapping[str, Model], declared: Mapping[str, SourceTable]) -> dict[str, set[str]]:
+    """The source tables that each model reads, directly or through other models, by unique id."""
+    found: dict[str, set[str]] = {}
+    for uid, model in known.items():  # parents before children
+        found[uid] = {
+            table
+            for parent in model.parents
+            for table in ({declared[parent].table} if parent in declared else found.get(parent, set()))
+        }
+    return found
+
+
 def _model(node: Mapping) -> Model:
     columns = node["columns"]
     return Model(

@@ -26,6 +26,7 @@ from mlinfra_assets.publishing.lake_reader import LakeReader
 from mlinfra_assets.publishing.snapshot_check import SnapshotCheck, check_snapshots
 from mlinfra_assets.publishing.snapshot_ledger import ComputedDay, SnapshotLedger, stored_days
 from mlinfra_assets.publishing.snapshot_writing import SnapshotWriter
+from mlinfra_assets.publishing.view_breaker import ViewBreaker
 from mlinfra_assets.registry.registry import Registry
 
 Progress = Callable[[int, int], None]
@@ -100,11 +101,14 @@ def materialize_days(
         chunk_rows: About how many rows are computed, held in memory and committed at a time. None: as the view is wide.
 
     Raises:
+        FrozenError: A breaker of what the view rests on is open, or its own, and these days do not change that.
         UnavailableError: A dataset's table does not exist yet.
         FeatureOverflowError: An exact result does not fit in 64 bits; the message names the feature.
         SchemaMismatchError: A feature has another type than in the table, and some of the table's days were not asked
             for.
     """
+    breaker = ViewBreaker(lake, view, run, now)
+    breaker.refuse()
     asked = sorted(set(days))
     table = lake.table(names.table(*names.features(view.name)))
     reader = LakeReader(lake, documents.datasets)
@@ -116,6 +120,7 @@ def materialize_days(
     sizes = _sizes(view, standings, prepared)
     keys = None if prepared is None else prepared.keys
     check = check_snapshots(view.name, sizes, _day_before(table, asked[0]), keys)
+    breaker.judge(check, asked, computed=bool(due))
     stamped = replace(run, inputs=reader.inputs, positions=reader.positions)
     writer = SnapshotWriter(table, ledger, view, documents.version(view), stamped, now)
     if check.passed and prepared is not None:

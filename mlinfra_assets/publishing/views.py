@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mlinfra_assets import names
+from mlinfra_assets.breakers.asking import refuse_if_open
 from mlinfra_assets.clock import to_micros
 from mlinfra_assets.errors import UnavailableError
 from mlinfra_assets.feature_store.engine.prepare import prepare
@@ -16,7 +17,9 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
 from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.publishing.lake_reader import LakeReader
+from mlinfra_assets.publishing.mirror import mirror_breakers
 from mlinfra_assets.publishing.snapshots import newest_snapshot
+from mlinfra_assets.publishing.upstream import view_breakers
 from mlinfra_assets.registry.registry import Registry
 
 
@@ -56,8 +59,11 @@ def push_view(
     snapshot says rest on the same data.
 
     Raises:
+        FrozenError: A breaker that the view depends on is open; Redis keeps what it serves.
         UnavailableError: There is no snapshot yet, or Redis cannot be reached.
     """
+    mirror_breakers(lake, store)
+    refuse_if_open(lake, *view_breakers(view))
     table = lake.table(names.table(*names.features(view.name)))
     provenance = newest_snapshot(table)
     if provenance is None:

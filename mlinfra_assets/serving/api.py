@@ -12,6 +12,7 @@ from mlinfra_assets.serving import access
 from mlinfra_assets.serving.answers import JsonResponse, time, view_state
 from mlinfra_assets.serving.bodies import FeaturesAnswer, FeaturesRequest, PredictAnswer, PredictRequest
 from mlinfra_assets.serving.features import read_features
+from mlinfra_assets.serving.frozen import frozen_views, headers
 from mlinfra_assets.serving.guard import LOOPBACK_NAMES, Guard
 from mlinfra_assets.serving.health import readiness
 from mlinfra_assets.serving.predict import Predictor
@@ -61,6 +62,8 @@ def create_app(store: OnlineStore, log: StreamLog, clock: Clock, settings: Setti
         """The values that the views have for each entity at this moment, computed when they are asked for."""
         t = to_micros(clock.now())
         given = request_values(store, request.features, request.request, len(request.entities))
+        found = read_features(store, request.features, request.entities, t, given)
+        frozen = frozen_views(store, found[0].vectors, t)
         results = [
             {
                 "entity": one.entity,
@@ -68,9 +71,9 @@ def create_app(store: OnlineStore, log: StreamLog, clock: Clock, settings: Setti
                 "views": {view: view_state(vector) for view, vector in one.vectors.items()},
                 "scores": one.scores,
             }
-            for one in read_features(store, request.features, request.entities, t, given)
+            for one in found
         ]
-        return JsonResponse({"at": time(t), "results": results})
+        return JsonResponse({"at": time(t), "results": results, "frozen": frozen}, headers=headers(frozen))
 
     @app.post(
         "/v1/predict/{model}",
@@ -83,13 +86,16 @@ def create_app(store: OnlineStore, log: StreamLog, clock: Clock, settings: Setti
     ) -> JsonResponse:
         """One prediction for each entity by the version in production. An entity never seen is scored on nulls."""
         made = predictor.predict(model, request.entities)
+        frozen = frozen_views(store, made.views, to_micros(made.predicted_at))
         return JsonResponse(
             {
                 "model": made.model,
                 "model_version": made.model_version,
                 "predicted_at": time(to_micros(made.predicted_at)),
                 "predictions": made.predictions,
-            }
+                "frozen": frozen,
+            },
+            headers=headers(frozen),
         )
 
     return app

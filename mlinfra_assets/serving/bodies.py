@@ -69,11 +69,28 @@ class EntityFeatures(BaseModel):
     scores: dict[str, str]
 
 
+class OpenBreaker(BaseModel):
+    """A circuit breaker that is open."""
+
+    since: str
+    by: str
+    why: str
+
+
+class FrozenView(BaseModel):
+    """A view that serves its last good values because of open breakers, and how old they are."""
+
+    breakers: dict[str, OpenBreaker]
+    known_up_to: str
+    age_seconds: float
+
+
 class FeaturesAnswer(BaseModel):
     """The features of some entities at one moment, in the order that was asked in."""
 
     at: str
     results: list[EntityFeatures]
+    frozen: dict[str, FrozenView]
 
 
 class Prediction(BaseModel):
@@ -92,3 +109,4 @@ class PredictAnswer(BaseModel):
     model_version: str
     predicted_at: str
     predictions: list[Prediction]
+    frozen: dict[str, FrozenView]

@@ -6,6 +6,7 @@ from mlinfra_assets import names
 from mlinfra_assets.feature_store.online.errors import NotLoadedError
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.serving.answers import time
+from mlinfra_assets.serving.frozen import of_view
 from mlinfra_assets.streams.log import StreamLog
 
 
@@ -19,10 +20,16 @@ def readiness(store: OnlineStore, log: StreamLog) -> dict[str, object]:
     if not views:
         raise NotLoadedError("Redis holds no feature views: materialize online/<view> for each to push them")
     log.end(names.PREDICTIONS)
+    opened = store.breakers.all()
     return {
         "status": "ready",
         "views": {
-            view.name: {"version": view.version, "entities": view.entities, "known_up_to": time(view.epoch)}
+            view.name: {
+                "version": view.version,
+                "entities": view.entities,
+                "known_up_to": time(view.epoch),
+                "open_breakers": of_view(opened, view.name, view.watermark),
+            }
             for view in views
         },
         "models": {name: store.model_version(name) for name in store.models()},

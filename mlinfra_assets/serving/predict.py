@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -16,7 +16,7 @@ from mlinfra_assets.clock import Clock, to_micros
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.feature_store.online.errors import NotLoadedError, UnknownViewError
 from mlinfra_assets.feature_store.online.store import OnlineModel, OnlineStore
-from mlinfra_assets.feature_store.online.vector import Status, Value
+from mlinfra_assets.feature_store.online.vector import OnlineVector, Status, Value
 from mlinfra_assets.serving.answers import time, watermark
 from mlinfra_assets.serving.features import Entity, EntityVectors, read_features
 from mlinfra_assets.streams.log import StreamLog
@@ -46,12 +46,13 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Predictions of one model at one moment (UTC)."""
+    """Predictions of one model at one moment (UTC); `views` is what each view answered for the first entity."""
 
     model: str
     model_version: str
     predicted_at: datetime
     predictions: list[Predicted]
+    views: Mapping[str, OnlineVector]
 
 
 class Predictor:
@@ -94,7 +95,7 @@ class Predictor:
             for made, one, vector in zip(predicted, found, vectors, strict=True)
         ]
         self._log.append(names.PREDICTIONS, events, now if self._clock.simulated else None)
-        return Predictions(name, model.version, now, predicted)
+        return Predictions(name, model.version, now, predicted, found[0].vectors if found else {})
 
 
 def _score(model: OnlineModel, vectors: Sequence[dict[str, Value]], found: Sequence[EntityVectors]) -> list[float]:

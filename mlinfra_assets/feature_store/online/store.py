@@ -11,6 +11,7 @@ from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.feature_store.dataset import nearest
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.online.errors import NotLoadedError, UnknownViewError, redis_errors
+from mlinfra_assets.feature_store.online.frozen import OnlineBreakers
 from mlinfra_assets.feature_store.online.models import OnlineModel, OnlineModels
 from mlinfra_assets.feature_store.online.push import Progress, Push, PushReport
 from mlinfra_assets.feature_store.online.read import ViewReader
@@ -30,11 +31,15 @@ class OnlineStore:
 
     Args:
         client: Redis, answering in bytes.
+
+    Attributes:
+        breakers: Which breakers are open, as far as Redis was told.
     """
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self._models = OnlineModels(client)
+        self.breakers = OnlineBreakers(client)
         self._readers: dict[str, ViewReader] = {}
 
     def push(
