@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ def doctor(home: HomeOption = None, json: JsonOption = False) -> None:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything; a home that is not there yet has no services to look at."""
-    from mlinfra_assets.commands.diagnosis import graph, services, system, tables
+    from mlinfra_assets.commands.diagnosis import breakers, graph, services, system, tables
 
     yield from system.software()
     yield from system.settings_in_force(settings)
@@ -47,22 +46,20 @@ def examine(settings: Settings) -> Iterator[Finding]:
         services.online_store,
         tables.lake,
         tables.arrivals,
+        breakers.breakers,
     ]
     for look in looks:
         yield from look(settings)
 
 
 def _show(findings: Iterable[Finding]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 80, highlight=False, markup=False)
+    from mlinfra_assets.commands.output import console, plain_table
+
     styles = {"ok": "green", "note": "yellow", "broken": "bold red"}
-    table, area = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False), ""
-    for column in ("what", "state", "found"):
-        table.add_column(column, overflow="fold", no_wrap=column == "state")
+    table, area = plain_table("what", "state", "found", whole=("state",)), ""
+    table.show_header = False
     for finding in findings:
         if finding.area != area:
             if area:
@@ -73,14 +70,13 @@ def _show(findings: Iterable[Finding]) -> None:
         if finding.remedy:
             found.append(f"\n{finding.remedy}", style=styles[finding.state])
         table.add_row(f"  {finding.name}", Text(finding.state, style=styles[finding.state]), found)
-    console.print(table)
+    console().print(table)
 
 
 def _print_json(findings: list[Finding]) -> None:
     from dataclasses import asdict
 
-    import orjson
+    from mlinfra_assets.commands.output import print_json
 
     well = all(finding.state != "broken" for finding in findings)
-    document = {"well": well, "findings": [asdict(finding) for finding in findings]}
-    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+    print_json({"well": well, "findings": [asdict(finding) for finding in findings]})

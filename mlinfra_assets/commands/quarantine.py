@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
@@ -43,11 +44,13 @@ def list_held(
     """What is held, and why."""
     import polars as pl
 
+    from mlinfra_assets.commands.output import print_json
+
     found = _quarantine(existing(home)).list(source)
     if not released:
         found = found.filter(pl.col("released").is_null())
     if json:
-        _print_json(_shown(found.to_dicts(), personal=personal))
+        print_json(_shown(found.to_dicts(), personal=personal))
     else:
         _show_list(found, limit)
 
@@ -63,12 +66,13 @@ def show_held(
     """One record with every rule that it breaks."""
     from dataclasses import asdict
 
+    from mlinfra_assets.commands.output import print_json
     from mlinfra_assets.contracts.held import Position
 
     held = _quarantine(existing(home)).show(source, Position.parse(position))
     (row,) = _shown([asdict(held)], personal=personal)
     if json:
-        _print_json(row)
+        print_json(row)
         return
     state = "held" if held.released is None else f"let in by release {held.released}"
     lines = [f"{held.source} {held.position}: {state}; known at {held.known_at.isoformat()}"]
@@ -82,33 +86,44 @@ def show_held(
 @app.command("release")
 def release(
     source: SourceArgument,
-    position: PositionArgument,
     why: Annotated[str, typer.Option(help="The reason; it is kept with the release.")],
+    position: Annotated[
+        str | None, typer.Argument(help="partition:offset:row of one record, as `list` shows it.", show_default=False)
+    ] = None,
     by: Annotated[str | None, typer.Option(help="Who decides. Default: the user's name.", show_default=False)] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help="field=value: a correction; value `null` for none. May be repeated."),
     ] = None,
+    record: Annotated[
+        str | None, typer.Option(help="The whole record as JSON, instead of --set.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", help="Many: JSON lines of position and record, or position and set.", show_default=False
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Many: all that are held for this, as `list` writes it: field: rule.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would pass, and release nothing.")] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Let a record in, as it was or corrected, if it then keeps the contract."""
-    from dataclasses import asdict
-
-    from mlinfra_assets.contracts.held import Position
+    """Let records in, as they were or corrected, if they then keep the contract; others stay, and are named."""
+    from mlinfra_assets.commands.releasing import corrections_of, show_outcome
 
     quarantine = _quarantine(existing(home))
-    decided = quarantine.release(
-        source, Position.parse(position), by or getpass.getuser(), why, parse_changes(changes or [])
-    )
-    if json:
-        _print_json(asdict(decided))
-    else:
-        sys.stdout.write(
-            f"release {decided.number} of {source}: {decided.position}, by {decided.released_by}\n"
-            f"The next run of processed/{source} takes it in; it counts as known from "
-            f"{decided.released_at.isoformat()} on.\n"
-        )
+    asked = corrections_of(quarantine, source, position, parse_changes(changes or []), record, file, reason)
+    outcome = quarantine.correct(source, asked, by or getpass.getuser(), why, dry_run=dry_run)
+    show_outcome(source, outcome, single=position is not None, dry_run=dry_run, json=json)
+
+
+def label(reason: Mapping[str, str | None]) -> str:
+    """A reason in short, as `--reason` takes it: `field: rule`."""
+    return f"{reason['field'] or 'record'}: {reason['rule']}"
 
 
 def parse_changes(changes: Sequence[str]) -> dict[str, str]:
@@ -166,29 +181,26 @@ def _quarantine(settings: Settings) -> Quarantine:
 
 
 def _show_list(found: pl.DataFrame, limit: int) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+    from mlinfra_assets.commands.output import console, plain_table
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 80, highlight=False, markup=False)
+    out = console()
     if found.is_empty():
-        console.print("Nothing is held in quarantine.")
+        out.print("Nothing is held in quarantine.")
         return
-    table = Table("source", "position", "why", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.columns[0].overflow = table.columns[1].overflow = "fold"
+    table = plain_table("source", "position", "why")
+    said: dict[str, str] = {}
     for row in found.head(limit).iter_rows(named=True):
-        why = "; ".join(f"{r['field'] or 'record'}: {r['message']}" for r in row["reasons"])
+        for reason in row["reasons"]:
+            said.setdefault(label(reason), reason["message"])
         mark = "" if row["released"] is None else f" (release {row['released']})"
         position = f"{row['_partition']}:{row['_offset']}:{row['_row']}"
-        table.add_row(row["source"], position + mark, why)
-    console.print(table)
+        table.add_row(row["source"], position + mark, "; ".join(map(label, row["reasons"])))
+    out.print(table)
+    meanings = plain_table("why", "means")
+    for why, message in said.items():
+        meanings.add_row(why, message)
+    out.print(meanings)
     counts = ", ".join(f"{n:,} of {source}" for source, n in found.group_by("source").len().sort("source").iter_rows())
     hidden = found.height - limit
     more = f"; {hidden:,} more with --limit {found.height}" if hidden > 0 else ""
-    console.print(f"{counts}{more}. One in full: mlinfra quarantine show SOURCE POSITION", soft_wrap=False)
-
-
-def _print_json(value: object) -> None:
-    import orjson
-
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    out.print(f"{counts}{more}. One in full: mlinfra quarantine show SOURCE POSITION", soft_wrap=False)

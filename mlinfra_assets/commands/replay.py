@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +24,7 @@ def replay(
 ) -> None:
     """Compute a logged prediction from raw again, and compare it bit for bit."""
     from mlinfra_assets.audit import replay as audit
+    from mlinfra_assets.commands.output import print_json
     from mlinfra_assets.commands.sources import declared_sources
     from mlinfra_assets.lake.lake import Lake
     from mlinfra_assets.registry.registry import Registry
@@ -35,9 +35,7 @@ def replay(
         prediction_id, lake, Registry(lake), declared_sources(), max_payload_bytes=settings.max_payload_bytes
     )
     if json:
-        import orjson
-
-        sys.stdout.write(orjson.dumps(found.to_dict(), option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+        print_json(found.to_dict())
     else:
         _show(found)
     if not found.reproduced:
@@ -45,22 +43,16 @@ def replay(
 
 
 def _show(found: Replay) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+    from mlinfra_assets.commands.output import console, plain_table
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 80, highlight=False, markup=False)
+    out = console()
     entity = ", ".join(f"{key} {value}" for key, value in found.entity.items())
-    console.print(f"Prediction {found.prediction_id}\n{entity}, {found.predicted_at.isoformat()}")
-    console.print(f"model {found.model}, version {found.model_version}")
+    out.print(f"Prediction {found.prediction_id}\n{entity}, {found.predicted_at.isoformat()}")
+    out.print(f"model {found.model}, version {found.model_version}")
     for name, used in found.views.items():
         marks = ", ".join(f"{source} {positions.to_json()}" for source, positions in used.watermark.items())
-        console.print(f"{name}, version {used.version}; had seen {marks}")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("value", overflow="fold")
-    table.add_column("logged", justify="right", overflow="fold")
-    table.add_column("from raw", justify="right", overflow="fold")
-    table.add_column("")
+        out.print(f"{name}, version {used.version}; had seen {marks}")
+    table = plain_table("value", "logged", "from raw", "", right=("logged", "from raw"))
     several = len(found.views) > 1
     for value in found.values:
         style = None if value.same else "bold red"
@@ -71,8 +63,8 @@ def _show(found: Replay) -> None:
             "same" if value.same else "differs",
             style=style,
         )
-    console.print(table)
+    out.print(table)
     if found.reproduced:
-        console.print("Every value is the same, bit for bit.", style="green")
+        out.print("Every value is the same, bit for bit.", style="green")
     for message in found.report.messages():
-        console.print(message, style="red")
+        out.print(message, style="red")

@@ -5,7 +5,7 @@ A record is let in by a decision, a row in the releases table; the next run of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 import polars as pl
@@ -13,14 +13,13 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.clock import Clock
 from mlinfra_assets.connectors.decode import decode
-from mlinfra_assets.connectors.json_lines import to_text
 from mlinfra_assets.connectors.schema_registry import SchemaRegistry
 from mlinfra_assets.connectors.written_schema import Schemas
-from mlinfra_assets.contracts.changes import typed_changes
+from mlinfra_assets.contracts.correction import Corrected, Correction, Refused, broken, unknown
 from mlinfra_assets.contracts.held import HeldRecord, Position, Release
-from mlinfra_assets.contracts.protected import shown_reason
+from mlinfra_assets.contracts.quarantine_rows import quarantined, releases
 from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA, RELEASES_SCHEMA
-from mlinfra_assets.contracts.source import FilesIngest, Source
+from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.contracts.violation import Violation
 from mlinfra_assets.errors import InvalidInputError
@@ -32,6 +31,7 @@ from mlinfra_assets.registry.kept_schemas import KeptSchemas
 __all__ = ["QUARANTINE_SCHEMA", "RELEASES_SCHEMA", "HeldRecord", "Position", "Quarantine", "Release"]
 
 ATTEMPTS = 20
+PLACE = (names.PARTITION, names.OFFSET, names.ROW)
 
 
 class Quarantine:
@@ -72,7 +72,7 @@ class Quarantine:
         """
         wanted = [self._source(source)] if source else list(self._sources.values())
         empty = pl.DataFrame(schema={"source": pl.String(), **QUARANTINE_SCHEMA, "released": pl.Int64()})
-        return pl.concat([empty, *(self._held(s) for s in wanted)])
+        return pl.concat([empty, *(quarantined(self._lake, s.name) for s in wanted)])
 
     def show(self, source: str, position: Position) -> HeldRecord:
         """One quarantined record.
@@ -107,14 +107,49 @@ class Quarantine:
             InvalidInputError: There is no such record, it was released before, or it would still break the contract;
                 the message names every reason.
         """
+        outcome = self.correct(source, [Correction(position, changes=changes or {})], by, why)
+        for refused in outcome.refused:
+            raise InvalidInputError(refused.why)
+        for _, number in outcome.already:
+            raise InvalidInputError(f"{source} {position} was let in already, by release {number}")
+        return outcome.released[0]
+
+    def correct(
+        self, source: str, corrections: Sequence[Correction], by: str, why: str, *, dry_run: bool = False
+    ) -> Corrected:
+        """Let in those of some quarantined records that keep the contract, as corrected, in one commit.
+
+        The same corrections again change nothing.
+
+        Args:
+            source: Their source.
+            corrections: Each position once.
+            by: Who decides.
+            why: The reason.
+            dry_run: Say what would become of them, and record nothing.
+
+        Raises:
+            InvalidInputError: There is no such source, or nobody decides, or for no reason.
+        """
         declared = self._source(source)
         if not by.strip() or not why.strip():
             raise InvalidInputError("a release needs a name (who decides) and a reason: both are kept with it")
-        self._refuse_repeat(declared, position)
-        raw = self._raw(declared, position)
-        payload = self._corrected(declared, raw, position, changes) if changes else None
-        self._check(declared, raw, position, payload)
-        return self._decide(declared, position, by.strip(), why.strip(), payload)
+        for _ in range(ATTEMPTS):
+            table = self._releases_table(declared)
+            app = f"{source}/releases"
+            done = table.progress(app) if table.exists() else None
+            trial, already, refused = self._tried(declared, corrections, by.strip(), why.strip())
+            # Numbered from the progress that was read before: what others release meanwhile makes the append fail.
+            numbered = trial.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("number") + (done or 0) + 1)
+            if not dry_run and numbered.height:
+                try:
+                    table.append(
+                        numbered, provenance=self._provenance, advance={app: (done, (done or 0) + numbered.height)}
+                    )
+                except ProgressConflictError:
+                    continue
+            return Corrected(tuple(_decisions(source, numbered)), already, refused)
+        raise InvalidInputError(f"{source}: others are releasing records at the same time; try again")
 
     def _source(self, name: str) -> Source:
         if name not in self._sources:
@@ -123,98 +158,91 @@ class Quarantine:
             raise InvalidInputError(f"there is no source {name!r}: {hint}")
         return self._sources[name]
 
-    def _held(self, source: Source) -> pl.DataFrame:
-        table = self._lake.table(names.table(*names.quarantine(source.name)))
-        held = table.read() if table.exists() else pl.DataFrame(schema=QUARANTINE_SCHEMA)
-        released = self._releases(source).select(
-            pl.col("partition").alias(names.PARTITION),
-            pl.col("offset").alias(names.OFFSET),
-            pl.col("row").alias(names.ROW),
-            pl.col("number").alias("released"),
-        )
-        return (
-            held.select(QUARANTINE_SCHEMA.names())
-            .join(released, on=[names.PARTITION, names.OFFSET, names.ROW], how="left")
-            .select(pl.lit(source.name).alias("source"), *QUARANTINE_SCHEMA.names(), "released")
-            .sort(names.PARTITION, names.OFFSET, names.ROW)
-        )
-
     def _row(self, source: Source, position: Position) -> dict:
         at = (
             (pl.col(names.PARTITION) == position.partition)
             & (pl.col(names.OFFSET) == position.offset)
             & (pl.col(names.ROW) == position.row)
         )
-        found = self._held(source).filter(at)
+        found = quarantined(self._lake, source.name).filter(at)
         if found.is_empty():
-            raise InvalidInputError(
-                f"nothing is quarantined at {position} of {source.name}: `mlinfra quarantine list {source.name}` shows "
-                "what is"
-            )
+            raise InvalidInputError(unknown(source.name, position))
         return found.row(0, named=True)
-
-    def _releases(self, source: Source) -> pl.DataFrame:
-        table = self._releases_table(source)
-        return table.read() if table.exists() else pl.DataFrame(schema=RELEASES_SCHEMA)
 
     def _releases_table(self, source: Source) -> LakeTable:
         return self._lake.table(names.table(*names.releases(source.name)))
 
-    def _raw(self, source: Source, position: Position) -> pl.DataFrame:
-        table = self._lake.table(names.table(*names.raw(source.name)))
-        where = [("partition", "==", position.partition), ("offset", "==", position.offset)]
-        return table.read(columns=["partition", "offset", "known_at", "payload"], where=where)
-
-    def _corrected(self, source: Source, raw: pl.DataFrame, position: Position, changes: Mapping[str, str]) -> bytes:
-        records = decode(source, raw, self._max_payload_bytes, self._written(source, raw))
-        record = next((v for v, row in zip(records.values, records.row, strict=True) if row == position.row), None)
-        if record is None and isinstance(source.ingest, FilesIngest):
-            raise InvalidInputError(
-                f"{source.name} {position} cannot be read at all, so there is nothing to correct: put the whole file "
-                "into the landing folder again"
-            )
-        return to_text({**(record or {}), **typed_changes(source.contract, changes)}).encode()
-
-    def _check(self, source: Source, raw: pl.DataFrame, position: Position, payload: bytes | None) -> None:
+    def _tried(
+        self, source: Source, corrections: Sequence[Correction], by: str, why: str
+    ) -> tuple[pl.DataFrame, tuple[tuple[Position, int], ...], tuple[Refused, ...]]:
+        """The decisions that the contract lets pass (`RELEASES_SCHEMA`), what was let in before, what is refused."""
+        held = {
+            Position(p, o, r): number
+            for p, o, r, number in quarantined(self._lake, source.name).select(*PLACE, "released").rows()
+        }
+        known = [c for c in corrections if c.position in held]
+        refused = [Refused(c.position, unknown(source.name, c.position)) for c in corrections if c.position not in held]
+        raw = self._raw(source, [c.position for c in known])
+        before = self._before(source)
+        rows: list[tuple] = []
+        already: list[tuple[Position, int]] = []
         now = self._clock.now()
-        row = (1, position.partition, position.offset, position.row, payload, now, "", "")
-        trial = pl.DataFrame([row], schema=RELEASES_SCHEMA, orient="row")
-        written = self._written(source, raw)
-        outcome = process(source, raw, releases=trial, max_payload_bytes=self._max_payload_bytes, schemas=written)
-        if outcome.valid.is_empty():
-            reasons = outcome.quarantined["reasons"][0].to_list()
-            listed = "; ".join(_said(shown_reason(source.contract, reason)) for reason in reasons)
-            raise InvalidInputError(
-                f"{source.name} {position} would still break the contract: {listed}. Correct these fields with the "
-                "release, or change the contract"
-            )
+        as_it_was = self._records(source, raw)
+        for correction in known:
+            position, number = correction.position, held[correction.position]
+            try:
+                payload = correction.payload(source, as_it_was.get(position))
+            except InvalidInputError as error:
+                refused.append(Refused(position, str(error)))
+                continue
+            if number is None:
+                place = (position.partition, position.offset, position.row)
+                rows.append((len(rows) + 1, *place, payload, now, by, why))
+            elif before[number] == payload:
+                already.append((position, number))
+            else:
+                said = f"{source.name} {position} was let in already, by release {number}"
+                refused.append(Refused(position, f"{said}, and not as this record"))
+        trial = pl.DataFrame(rows, schema=RELEASES_SCHEMA, orient="row")
+        if rows:
+            written = self._written(source, raw)
+            outcome = process(source, raw, releases=trial, max_payload_bytes=self._max_payload_bytes, schemas=written)
+            trial = trial.filter(pl.col("number").is_in(outcome.valid[names.RELEASE].implode()))
+            refused += [broken(source, row) for row in outcome.quarantined.iter_rows(named=True)]
+        return trial, tuple(already), tuple(sorted(refused, key=lambda each: str(each.position)))
+
+    def _before(self, source: Source) -> dict[int, bytes | None]:
+        """What was let in, by the number of its release; None: as it was."""
+        return dict(releases(self._lake, source.name).select("number", "payload").iter_rows())
+
+    def _raw(self, source: Source, positions: Sequence[Position]) -> pl.DataFrame:
+        table = self._lake.table(names.table(*names.raw(source.name)))
+        columns = ["partition", "offset", "known_at", "payload"]
+        if not positions:
+            return table.read(columns=columns, where=[("offset", "<", -1)])
+        offsets = [position.offset for position in positions]
+        where = [("offset", ">=", min(offsets)), ("offset", "<=", max(offsets))]
+        places = pl.DataFrame(
+            [(p.partition, p.offset) for p in positions],
+            schema={"partition": pl.Int32(), "offset": pl.Int64()},
+            orient="row",
+        ).unique()
+        return table.read(columns=columns, where=where).join(places, on=["partition", "offset"], how="semi")
 
     def _written(self, source: Source, raw: pl.DataFrame) -> Schemas:
         return self._schemas.needed(source, raw["payload"], self._provenance)
 
-    def _decide(self, source: Source, position: Position, by: str, why: str, payload: bytes | None) -> Release:
-        for _ in range(ATTEMPTS):
-            table = self._releases_table(source)
-            app = f"{source.name}/releases"
-            done = table.progress(app) if table.exists() else None
-            self._refuse_repeat(source, position)  # after `done` was read: what comes later makes the append fail
-            number, now = (done or 0) + 1, self._clock.now()
-            row = (number, position.partition, position.offset, position.row, payload, now, by, why)
-            frame = pl.DataFrame([row], schema=RELEASES_SCHEMA, orient="row")
-            try:
-                table.append(frame, provenance=self._provenance, advance={app: (done, number)})
-            except ProgressConflictError:
-                continue  # another release was faster: it may be of this very record
-            record = None if payload is None else payload.decode()
-            return Release(source.name, number, position, now, by, why, record)
-        raise InvalidInputError(f"{source.name} {position}: others are releasing records at the same time; try again")
-
-    def _refuse_repeat(self, source: Source, position: Position) -> None:
-        released = self.show(source.name, position).released
-        if released is not None:
-            raise InvalidInputError(f"{source.name} {position} was let in already, by release {released}")
+    def _records(self, source: Source, raw: pl.DataFrame) -> dict[Position, dict]:
+        """What raw holds, by position, as far as it can be decoded."""
+        records = decode(source, raw, self._max_payload_bytes, self._written(source, raw))
+        places = list(raw.select("partition", "offset").iter_rows())
+        return {
+            Position(*places[number], row): value
+            for value, number, row in zip(records.values, records.raw, records.row, strict=True)
+        }
 
 
-def _said(reason: Mapping[str, str | None]) -> str:
-    value = "" if reason["value"] is None else f" ({reason['value']})"
-    return f"{reason['field'] or 'record'}{value}: {reason['message']}"
+def _decisions(source: str, rows: pl.DataFrame) -> Iterator[Release]:
+    for number, partition, offset, row, payload, at, by, why in rows.select(RELEASES_SCHEMA.names()).iter_rows():
+        record = None if payload is None else payload.decode()
+        yield Release(source, number, Position(partition, offset, row), at, by, why, record)

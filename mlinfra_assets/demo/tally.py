@@ -11,6 +11,7 @@ import orjson
 import polars as pl
 
 from mlinfra_assets import names
+from mlinfra_assets.contracts.quarantine_rows import quarantined
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.demo.next_steps import next_steps
 from mlinfra_assets.demo.result import Data, DemoResult, Features, Model, Predictions, Rows, Training
@@ -91,7 +92,7 @@ class Tally:
         return Rows(
             raw={s: count(names.table(*names.raw(s))) for s in self.sources},
             processed={s: count(names.table(*names.processed(s))) for s in self.sources},
-            quarantined={s: count(names.table(*names.quarantine(s))) for s in self.sources},
+            quarantined={s: self._held(s).height for s in self.sources},
             curated=zones[names.CURATED],
             features=zones[names.FEATURES],
         )
@@ -99,14 +100,18 @@ class Tally:
     def _quarantine(self) -> dict[str, dict[str, int]]:
         found: dict[str, dict[str, int]] = {}
         for source in self.sources:
-            table = self.lake.table(names.table(*names.quarantine(source)))
-            if not table.exists() or not table.count():
+            held = self._held(source)
+            if held.is_empty():
                 continue
-            reasons = table.read(columns=["reasons"]).explode("reasons")["reasons"].struct.unnest()
+            reasons = held.select("reasons").explode("reasons")["reasons"].struct.unnest()
             label = pl.concat_str(pl.col("field").fill_null("record"), pl.lit(": "), pl.col("rule"))
             counted = reasons.group_by(label.alias("reason")).len().sort(["len", "reason"], descending=[True, False])
             found[source] = dict(counted.iter_rows())
         return found
+
+    def _held(self, source: str) -> pl.DataFrame:
+        """What is in quarantine and was not let in since."""
+        return quarantined(self.lake, source).filter(pl.col("released").is_null())
 
     def _features(self, entity: Mapping[str, object], sample: Mapping[str, object]) -> Features:
         by_view = {view.name: view.entities for view in self.store.views()}

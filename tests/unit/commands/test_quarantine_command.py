@@ -112,3 +112,64 @@ def test_values_of_protected_fields_are_shown_to_who_asks_for_them(
         assert "17850" not in capsys.readouterr().out
         assert run(home, *arguments, "--personal") == 0
         assert "17850.0" in capsys.readouterr().out
+
+
+def test_a_reason_that_many_have_is_explained_once(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lake, shop = Lake(str(home / "lake")), declared("order_lines")
+    more = process(shop, raw_rows([line(Quantity=20001 + n) for n in range(4)], first=9), max_payload_bytes=LIMIT)
+    table = lake.table(names.table(*names.quarantine("order_lines")))
+    table.append(more.quarantined, provenance=Provenance("test", "0"))
+    assert run(home, "list") == 0
+    out = capsys.readouterr().out
+    assert out.count("quantity: maximum") == 6
+    assert out.count("is above the maximum") == 1
+
+
+def test_all_that_are_held_for_one_reason_are_corrected_at_once(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    order = ["release", "order_lines", "--reason", "country: minLength", "--set", "country=EIRE", "--why", "known"]
+    assert run(home, *order, "--dry-run") == 0
+    assert "1 of order_lines would pass, 0 would not; nothing is released" in capsys.readouterr().out
+    assert run(home, *order, "--by", "ann") == 0
+    assert "release 1 of order_lines: 1 records, by ann" in capsys.readouterr().out
+    assert run(home, *order) == 1
+    assert "no record of order_lines is held for 'country: minLength'; held for: " in capsys.readouterr().err
+
+
+def test_a_file_of_corrections_lets_in_what_passes_and_names_the_rest(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = home.parent / "corrections.jsonl"
+    file.write_text('{"position": "0:2", "set": {"quantity": "2"}}\n{"position": "0:3"}\n')
+    order = ["release", "order_lines", "--from", str(file), "--why", "from the slips"]
+    assert run(home, *order, "--json") == 1
+    streams = capsys.readouterr()
+    found = json.loads(streams.out)
+    assert [each["position"] for each in found["released"]] == ["0:2:0"]
+    assert [each["position"] for each in found["refused"]] == ["0:3:0"]
+    assert "1 of order_lines are not let in:" in streams.err
+    assert run(home, *order) == 1
+    assert "1 were let in just so before" in capsys.readouterr().out
+
+
+def test_a_whole_record_is_given_as_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = line(Quantity=7).decode()
+    assert run(home, "release", "order_lines", "0:4", "--why", "from the paper", "--record", whole) == 0
+    assert "release 1 of order_lines: 0:4:0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "name one record by its POSITION"),
+        (["0:2", "--reason", "x"], "name one record by its POSITION"),
+        (["--reason", "quantity: maximum", "--record", "{}"], "--record is the whole of one record"),
+        (["0:2", "--record", "{"], "--record is not JSON"),
+        (["0:2", "--record", "[]"], "--record is a JSON object"),
+        (["--from", "x", "--set", "a=1"], "--from says itself"),
+    ],
+)
+def test_a_release_of_nothing_or_of_too_much_is_refused(
+    home: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(home, "release", "order_lines", *arguments, "--why", "x") == 1
+    assert words in capsys.readouterr().err

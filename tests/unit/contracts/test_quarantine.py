@@ -12,6 +12,7 @@ import pytest
 
 from mlinfra_assets import names
 from mlinfra_assets.clock import FixedClock
+from mlinfra_assets.contracts.correction import Correction, read_corrections
 from mlinfra_assets.contracts.quarantine import Position, Quarantine
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.contracts.validate import process
@@ -192,3 +193,70 @@ def test_a_position_is_read_as_it_is_written(offset: int) -> None:
 def test_a_position_beyond_what_tables_hold_is_none() -> None:
     with pytest.raises(InvalidInputError, match="is not a position"):
         Position.parse(f"0:{2**63}")
+
+
+def test_many_are_corrected_at_once_and_what_still_breaks_the_contract_stays(
+    quarantine: Quarantine, lake: Lake
+) -> None:
+    whole = {"country" if k == "Country" else k: v for k, v in orjson.loads(line(Country="EIRE")).items()}
+    asked = [
+        Correction(Position(0, 2), changes={"quantity": "2"}),
+        Correction(Position(0, 3), whole),
+        Correction(Position(0, 4), {"Quantity": "none"}),
+        Correction(Position(0, 1)),
+    ]
+    trial = quarantine.correct("order_lines", asked, "ann", "asked them", dry_run=True)
+    assert not lake.table(names.table(*names.releases("order_lines"))).exists()
+    outcome = quarantine.correct("order_lines", asked, "ann", "asked them")
+    for found in (trial, outcome):
+        assert [each.position.offset for each in found.released] == [2, 3]
+        assert [each.position.offset for each in found.refused] == [1, 4]
+    assert "nothing is quarantined at 0:1:0" in outcome.refused[0].why
+    assert "would still break the contract" in outcome.refused[1].why
+    rows = let_in(lake).sort(names.OFFSET)
+    assert rows.select(names.OFFSET, names.RELEASE, "quantity", "country").rows() == [
+        (2, 1, 2, "United Kingdom"),
+        (3, 2, 6, "EIRE"),
+    ]
+    assert rows[names.KNOWN_AT].to_list() == [NOW, NOW]
+    assert releases(lake)["why"].to_list() == ["asked them", "asked them"]
+
+
+def test_the_same_corrections_again_change_nothing(quarantine: Quarantine, lake: Lake) -> None:
+    asked = [Correction(Position(0, 2), changes={"quantity": "2"})]
+    quarantine.correct("order_lines", asked, "ann", "typo")
+    again = quarantine.correct("order_lines", asked, "bob", "typo")
+    assert (again.released, again.already, again.refused) == ((), ((Position(0, 2), 1),), ())
+    other = quarantine.correct("order_lines", [Correction(Position(0, 2), changes={"quantity": "3"})], "bob", "no")
+    assert "by release 1, and not as this record" in other.refused[0].why
+    assert releases(lake).height == 1
+
+
+def test_corrections_are_read_from_json_lines(tmp_path) -> None:
+    file = tmp_path / "corrections.jsonl"
+    file.write_text('{"position": "0:2", "set": {"quantity": 2}}\n\n{"position": "0:3:0", "record": {"a": null}}\n')
+    assert read_corrections(file) == [
+        Correction(Position(0, 2), changes={"quantity": "2"}),
+        Correction(Position(0, 3), {"a": None}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "line 1: not JSON"),
+        ("[]", "line 1: expected an object"),
+        ('{"position": "7"}', "line 1: '7' is not a position"),
+        ('{"position": "0:1", "recrod": {}}', 'beside "position" there is "record" or "set"'),
+        ('{"position": "0:1", "record": {}, "set": {}}', 'beside "position"'),
+        ('{"position": "0:1", "record": 3}', "are objects"),
+        ('{"position": "0:1"}\n{"position": "0:1:0"}', "line 2: position 0:1:0 comes a second time"),
+    ],
+)
+def test_a_line_that_is_no_correction_is_named(tmp_path, text: str, says: str) -> None:
+    file = tmp_path / "corrections.jsonl"
+    file.write_text(text)
+    with pytest.raises(InvalidInputError, match=says):
+        read_corrections(file)
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        read_corrections(tmp_path / "none")
