@@ -66,10 +66,11 @@ def get_features(
             versions=parse_versions(at or []),
             progress=progress,
         )
-    _say(written, known, json=json)
+    frozen = [breaker.reason for breaker in store.open_breakers(service or features or [])]
+    _say(written, known, frozen, json=json)
 
 
-def _say(written: Path, known: str, *, json: bool) -> None:
+def _say(written: Path, known: str, frozen: list[str], *, json: bool) -> None:
     import pyarrow.parquet as pq
 
     from mlinfra_assets.commands.output import console, print_json
@@ -77,10 +78,18 @@ def _say(written: Path, known: str, *, json: bool) -> None:
     found = pq.read_metadata(written)
     if json:
         print_json(
-            {"into": written, "rows": found.num_rows, "columns": found.schema.to_arrow_schema().names, "known": known}
+            {
+                "into": written,
+                "rows": found.num_rows,
+                "columns": found.schema.to_arrow_schema().names,
+                "known": known,
+                "frozen": frozen,
+            }
         )
     else:
         console().print(f"{found.num_rows:,} rows, {found.num_columns} columns: {written}")
+    for reason in frozen:
+        sys.stderr.write(f"note: {reason}; the values are those of the last good data\n")
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from typing import Any
 
 import polars as pl
 
+from mlinfra_assets.breakers.asking import open_breakers
+from mlinfra_assets.breakers.breaker import Breaker
 from mlinfra_assets.clock import Clock, HomeClock, to_micros
 from mlinfra_assets.code_version import code_version
 from mlinfra_assets.errors import InvalidInputError
@@ -29,6 +31,7 @@ from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.publishing.lake_reader import LakeReader
 from mlinfra_assets.publishing.snapshot_check import RefusedSnapshotsError
 from mlinfra_assets.publishing.snapshot_days import MaterializedDays, materialize_days
+from mlinfra_assets.publishing.upstream import view_breakers
 from mlinfra_assets.retrieval import old_versions
 from mlinfra_assets.retrieval.online import Rows, online_frame
 from mlinfra_assets.retrieval.sql import Answer, query
@@ -208,6 +211,21 @@ class RetrievalStore:
             self._online = self._open_online()
         wanted = self._references(features)
         return online_frame(self._online, wanted, entity_rows, request, self._moment(at), full_feature_names)
+
+    def open_breakers(self, features: Features) -> list[Breaker]:
+        """The open breakers that features depend on. They are answered all the same, from the last good data.
+
+        Args:
+            features: As `get_historical_features` takes them.
+
+        Raises:
+            InvalidInputError: There is no such view or service.
+        """
+        wanted = self._references(features)
+        views = self._views(wanted)
+        named = {reference.partition(":")[0] for reference in wanted}
+        subjects = {subject for name in named for subject in view_breakers(self._view(name, views))}
+        return open_breakers(self._lake, subjects)
 
     def sql(self, statement: str, **how: Any) -> Answer:  # noqa: ANN401 - the options of `query`
         """The answer to one SELECT over the lake's tables, in DuckDB's SQL; `how` as `retrieval.sql.query` takes it."""

@@ -38,6 +38,7 @@ def test_the_readme_shows_these_commands_and_no_others() -> None:
         "curl -s -X POST http://127.0.0.1:8090/v1/features -H '...' -d '...'",
         "curl -s -X POST http://127.0.0.1:8090/v1/predict/churn -H '...' -d '...'",
         "uv run mlinfra doctor",
+        "uv run mlinfra breaker list",
         "uv run mlinfra quarantine list",
         "uv run mlinfra replay ID",
     ]

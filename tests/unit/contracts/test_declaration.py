@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlinfra_assets.breakers.rules import BreakerRules
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.declaration import DeclarationError, load_source, load_sources
 from mlinfra_assets.contracts.source import FilesIngest, StreamIngest
@@ -45,6 +46,18 @@ def test_a_stream_may_say_which_system_it_is_in(tmp_path: Path) -> None:
     assert load_source(path).ingest == StreamIngest("order_lines", system="kafka")
     wrong = changed(LINES, "topic: order_lines", "topic: order_lines\n      system: kafkaa")
     assert "kafkaa" in refused(tmp_path, wrong)
+
+
+def test_how_patient_a_breaker_is_may_be_declared_and_changes_no_fingerprint(tmp_path: Path) -> None:
+    assert declared("order_lines").breaker == BreakerRules(failed_batches=1, good_batches=1)
+    path = tmp_path / "order_lines.yaml"
+    rules = "customProperties:\n  - property: breaker\n    value: {failedBatches: 3, goodBatches: 2}\n"
+    patient = rules.join(LINES.rsplit("customProperties:\n", 1))
+    path.write_text(patient)
+    assert load_source(path).breaker == BreakerRules(failed_batches=3, good_batches=2)
+    assert load_source(path).contract.fingerprint == declared("order_lines").contract.fingerprint
+    assert "0 is not between 1" in refused(tmp_path, changed(patient, "goodBatches: 2", "goodBatches: 0"))
+    assert "failedBatch" in refused(tmp_path, changed(patient, "failedBatches", "failedBatch"))
 
 
 @pytest.mark.parametrize("name", ["exchange_rates", "order_lines", "outcomes", "predictions"])
