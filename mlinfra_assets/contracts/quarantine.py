@@ -235,9 +235,9 @@ class Quarantine:
     def _records(self, source: Source, raw: pl.DataFrame) -> dict[Position, dict]:
         """What raw holds, by position, as far as it can be decoded."""
         records = decode(source, raw, self._max_payload_bytes, self._written(source, raw))
-        places = list(raw.select("partition", "offset").iter_rows())
+        partitions, offsets = raw["partition"].to_list(), raw["offset"].to_list()
         return {
-            Position(*places[number], row): value
+            Position(partitions[number], offsets[number], row): value
             for value, number, row in zip(records.values, records.raw, records.row, strict=True)
         }
 
