@@ -57,7 +57,7 @@ def breaker_evaluation(breaker: Breaker) -> dg.AssetCheckEvaluation:
     )
 
 
-def breaker_metadata(breaker: Breaker) -> dict[str, str | int]:
+def breaker_metadata(breaker: Breaker) -> dict[str, str]:
     """State, since when, by whom and why."""
     return {
         "state": breaker.state,
@@ -65,7 +65,7 @@ def breaker_metadata(breaker: Breaker) -> dict[str, str | int]:
         "by": breaker.by,
         "why": breaker.why,
         "held": "; ".join(map(str, breaker.held)),
-        "event": breaker.number,
+        "event": str(breaker.number),
     }
 
 

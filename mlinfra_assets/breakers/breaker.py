@@ -74,7 +74,8 @@ class Breaker:
     def reason(self) -> str:
         """One sentence for whoever is frozen by it."""
         since = "" if self.since is None else f" since {self.since.isoformat(timespec='seconds')}"
-        return f"the breaker of {self.subject} is open{since} ({self.by}): {self.why}"
+        by = "" if self.why.startswith(self.by) else f" ({self.by})"
+        return f"the breaker of {self.subject} is open{since}{by}: {self.why}"
 
     def after(self, event: Event) -> Breaker:
         """The breaker after one more event."""
