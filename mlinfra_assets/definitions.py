@@ -219,7 +219,7 @@ def _frozen_by(views: list[FeatureView], models: Mapping[str, ModelSpec]) -> dic
     manifest = load_manifest()
     known = dbt_models(manifest)
     read = tables_read(known, dbt_sources(manifest))
-    tables = {names.table(*names.processed(name)): subjects.source(name) for name in load_sources(SOURCES)}
+    tables = {table: subjects.source(name) for name in load_sources(SOURCES) for table in names.validated(name)}
     curated = {
         tuple(known[uid].table.split("/")): sorted({tables[table] for table in found if table in tables})
         for uid, found in read.items()

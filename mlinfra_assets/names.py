@@ -64,6 +64,11 @@ def database(source: str) -> tuple[str, str]:
     return (DATABASES, source)
 
 
+def validated(source: str) -> tuple[str, ...]:
+    """Names of the tables that hold what a source's contract accepts: its records, and the state that they come to."""
+    return (table(*processed(source)), table(*current(source)))
+
+
 def ingested(source: str) -> tuple[tuple[str, str], ...]:
     """Keys of everything that comes of a source's records before anybody asks questions of them."""
     return (raw(source), processed(source), quarantine(source))

@@ -136,7 +136,7 @@ def _frozen(manifest: Manifest, lake: Lake) -> dict[str, list[Breaker]]:
     known = models(manifest)
     read = tables_read(known, sources(manifest)) if opened else {}
     waiting = {
-        known[uid].name: [b for b in opened if names.table(*names.processed(subjects.name_of(b.subject))) in tables]
+        known[uid].name: [b for b in opened if tables & set(names.validated(subjects.name_of(b.subject)))]
         for uid, tables in read.items()
     }
     return {name: breakers for name, breakers in waiting.items() if breakers}
