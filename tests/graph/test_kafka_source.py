@@ -13,6 +13,7 @@ import pytest
 
 from mlinfra_assets import cli
 from mlinfra_assets.datasets import SOURCES
+from mlinfra_assets.redis_server import embedded
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.errors import RetentionGapError, StreamResetError
 from mlinfra_assets.streams.record import NewRecord
@@ -63,7 +64,12 @@ def platform(
     monkeypatch.setenv("MLINFRA_KAFKA_SERVERS", kafka_servers)
     settings = Settings.load({"MLINFRA_HOME": str(tmp_path / "home"), "MLINFRA_KAFKA_SERVERS": kafka_servers})
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Platform(settings, instance)
+        made = Platform(settings, instance)
+        try:
+            yield made
+        finally:
+            made.redis.close()
+            embedded(settings).release()
 
 
 def send(topic: OwnTopic, first: int, count: int) -> None:
