@@ -141,10 +141,10 @@ def test_every_change_once_although_connect_is_killed_and_the_snapshot_agrees_to
     writer.start()
     try:
         with connector(own_connect.url, kafka_servers, shop, [TABLE]) as debezium:
-            until(lambda: _streamed(made, 300), "changes while the writer writes")
+            until(lambda: _streamed(made, 200), "changes while the writer writes")
             own_connect.kill()
             before = len(writer.told)
-            until(lambda: len(writer.told) > before + 300, "changes while Connect is down")
+            until(lambda: len(writer.told) > before + 200, "changes while Connect is down")
             own_connect.start()
             until(debezium.runs, "Connect runs again")
             made.snapshot()
