@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 import dagster as dg
 import pytest
@@ -67,8 +68,7 @@ def test_the_assets_say_what_they_did_table_by_table(platform: Platform) -> None
         event = platform.instance.get_latest_materialization_event(dg.AssetKey([names.MAINTENANCE, zone]))
         assert event is not None
         assert event.asset_materialization is not None
-        said = event.asset_materialization.metadata["by_table"].value
-        assert isinstance(said, dict)
+        said = cast("dict[str, dict[str, int]]", event.asset_materialization.metadata["by_table"].value)
         assert set(said) == {name for name in platform.lake.tables() if name.startswith(f"{zone}/")}
         for table in said.values():
             assert table["files_after"] <= table["files_before"]
