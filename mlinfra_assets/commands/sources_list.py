@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from mlinfra_assets.commands.context import HomeOption, JsonOption, begin
 from mlinfra_assets.commands.output import console, plain_table, print_json
-from mlinfra_assets.commands.source_status import SourceStatus, source_statuses
-from mlinfra_assets.commands.sources import declared_sources
 from mlinfra_assets.errors import MlinfraError
+
+if TYPE_CHECKING:
+    from mlinfra_assets.commands.source_status import SourceStatus
 
 
 class SourceProblemError(MlinfraError):
@@ -20,6 +22,9 @@ def sources(home: HomeOption = None, json: JsonOption = False) -> None:
 
     Ends non-zero if a source cannot be asked, or was stopped: its stream was made again, or lost what raw lacks.
     """
+    from mlinfra_assets.commands.source_status import source_statuses
+    from mlinfra_assets.commands.sources import declared_sources
+
     settings, _ = begin(home)
     found = list(source_statuses(settings, declared_sources()))
     if json:

@@ -8,6 +8,7 @@ from mlinfra_assets import names
 from mlinfra_assets.connectors.debezium import decode_key
 from mlinfra_assets.contracts.added_fields import LSN, OP, TRUNCATE
 from mlinfra_assets.contracts.columns import typed_column
+from mlinfra_assets.contracts.contract import FieldType
 from mlinfra_assets.contracts.row_changes import Earlier
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.lake.lake import Lake
@@ -65,7 +66,7 @@ def _set_aside(lake: Lake, source: Source) -> pl.DataFrame:
         return pl.DataFrame(schema={f.name: f.polars_type() for f in keys})
     told = raw.scan(columns=["partition", "offset", "known_at", "key"])
     told = told.join(places.lazy(), on=["partition", "offset"], how="semi").collect()
-    kinds = {f.physical_name: f.type for f in keys}
+    kinds: dict[str, FieldType] = {f.physical_name: f.type for f in keys}
     decoded = [decode_key(key, kinds) for key in told["key"]]
     columns = [typed_column(source.contract, f, [key.get(f.physical_name) for key in decoded]).series for f in keys]
     return pl.DataFrame(columns).with_columns(
