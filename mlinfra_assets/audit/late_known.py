@@ -13,7 +13,7 @@ from mlinfra_assets.audit.raw_datasets import RawDatasets
 from mlinfra_assets.clock import from_micros
 from mlinfra_assets.feature_store.engine.gather import is_covered
 from mlinfra_assets.feature_store.view import FeatureView
-from mlinfra_assets.ingest.processed import covered
+from mlinfra_assets.ingest.source_tables import covered
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
 

@@ -11,6 +11,8 @@ from mlinfra_assets.contracts.contract import COORDINATE_TYPES, TIMESTAMP, Contr
 from mlinfra_assets.contracts.parse import start_of_day
 
 FIRST_BATCH = 1
+ARRIVAL = (names.KNOWN_AT, names.PARTITION, names.OFFSET, names.ROW)
+"""What rows arrived in the order of."""
 
 
 def with_coordinates(contract: Contract, values: pl.DataFrame, origin: pl.DataFrame, *, batches: bool) -> pl.DataFrame:
@@ -45,6 +47,11 @@ def with_coordinates(contract: Contract, values: pl.DataFrame, origin: pl.DataFr
     ).select(contract.polars_schema().names())
 
 
+def compared(contract: Contract) -> list[str]:
+    """The columns that say whether a row says something new of its primary key."""
+    return [*(f.name for f in contract.fields), *ARRIVAL]
+
+
 def without_unchanged(contract: Contract, rows: pl.DataFrame, latest: pl.DataFrame) -> pl.DataFrame:
     """The rows that say something new of their primary key; the order stays.
 
@@ -56,14 +63,12 @@ def without_unchanged(contract: Contract, rows: pl.DataFrame, latest: pl.DataFra
         rows: New rows, `Contract.polars_schema()`.
         latest: Rows that are known already.
     """
-    keys = list(contract.primary_key)
-    arrival = [names.KNOWN_AT, names.PARTITION, names.OFFSET, names.ROW]
-    columns = [f.name for f in contract.fields] + arrival
+    keys, columns = list(contract.primary_key), compared(contract)
     number = "_number"  # not a contract's column: those start with a letter
     new = rows.select(columns).with_row_index(number).with_columns(pl.col(number).cast(pl.Int64))
     known = latest.select(columns).with_columns(pl.lit(-1, dtype=pl.Int64).alias(number))
     ordered = pl.concat([known.select(new.columns), new], how="vertical_relaxed").sort(
-        *keys, *arrival, maintain_order=True
+        *keys, *ARRIVAL, maintain_order=True
     )
     same = pl.all_horizontal(pl.col(f.name).eq_missing(pl.col(f.name).shift(1)) for f in contract.fields)
     kept = ordered.filter(~same, pl.col(number) >= 0)[number].sort()

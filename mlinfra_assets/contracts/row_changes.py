@@ -18,13 +18,13 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.contracts.added_fields import ADDED, AT, BEFORE, DELETE, DELETED, LSN, OP, READ, TRUNCATE, TX
 from mlinfra_assets.contracts.contract import TIMESTAMP, Contract
+from mlinfra_assets.contracts.coordinates import ARRIVAL
 from mlinfra_assets.contracts.unsent_values import EARLIER, NUMBER, PLACE, Unsent, filled
 from mlinfra_assets.contracts.verdicts import Broken
 
-ARRIVAL = [names.KNOWN_AT, names.PARTITION, names.OFFSET, names.ROW]
-
 Earlier = Callable[[pl.DataFrame], pl.DataFrame]
-"""Asked with the primary key, `change_lsn` and `change_op` of changes, gives the earlier ones that may concern them."""
+"""Asked with new rows' primary key (and, of changes, `change_lsn` and `change_op`), gives earlier ones that may concern
+them."""
 
 
 @dataclass(frozen=True)

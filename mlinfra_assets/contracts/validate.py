@@ -47,9 +47,10 @@ def process(
         raw: Rows of the raw table, in any order; `partition`, `offset`, `known_at` and `payload` are read.
         releases: Decisions to let quarantined records in (`RELEASES_SCHEMA`). If given, the outcome holds the released
             records alone, each at its own position and known from its release on; `raw` has to hold their payloads.
-        latest: Rows of the processed table. If given, and the contract has a primary key, records that say nothing new
-            of their key are left out; an empty frame leaves out those that repeat others in `raw`. Of change data:
-            the changes so far, or what finds those that concern others; None: there are none.
+        latest: Rows of the processed table, or what finds those with the keys of others. If given, and the contract has
+            a primary key, records that say nothing new of their key are left out; an empty frame leaves out those that
+            repeat others in `raw`. Of change data: the changes so far, or what finds those that concern others; None:
+            there are none.
         profile: What rows of earlier days were like (`PROFILE_SCHEMA`): what distribution rules compare with.
         set_aside: Why every record is quarantined, whatever else is wrong with it. None: each is judged by itself.
         max_payload_bytes: A larger message is quarantined unread. Files have limits of their own.
@@ -80,8 +81,8 @@ def process(
     new = valid
     if changes is not None:
         valid = new = changes.rows(typed, broken)
-    elif contract.primary_key and isinstance(latest, pl.DataFrame) and releases is None:
-        new = without_unchanged(contract, valid, latest)
+    elif contract.primary_key and latest is not None and releases is None:
+        new = without_unchanged(contract, valid, latest if isinstance(latest, pl.DataFrame) else latest(valid))
     quarantined = _quarantined(contract, rows, records, () if set_aside is None else (set_aside,))
     total = records.values.height + len(records.failed)
     report = BatchReport(

@@ -6,49 +6,35 @@ held by the source's breaker, which says what becomes of it and of what comes af
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-import polars as pl
-
-from mlinfra_assets import names
 from mlinfra_assets.breakers.breaker import Breaker, Decided
-from mlinfra_assets.breakers.event import Span
 from mlinfra_assets.connectors.schema_registry import SchemaRegistry
-from mlinfra_assets.contracts.added_fields import DAY, LSN
-from mlinfra_assets.contracts.quarantine_schema import QUARANTINE_SCHEMA, RELEASES_SCHEMA
-from mlinfra_assets.contracts.report import BatchReport, Processed
+from mlinfra_assets.contracts.report import BatchReport
 from mlinfra_assets.contracts.row_changes import Earlier
-from mlinfra_assets.contracts.source import DatabaseIngest, FilesIngest, Source, StreamIngest
+from mlinfra_assets.contracts.source import DatabaseIngest, Source, StreamIngest
 from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.contracts.violation import Violation
 from mlinfra_assets.fault_points import reach
 from mlinfra_assets.ingest.contract_in_force import take_contract
 from mlinfra_assets.ingest.current_state import update_state
 from mlinfra_assets.ingest.earlier_changes import earlier_changes
-from mlinfra_assets.ingest.half_published import half_published
+from mlinfra_assets.ingest.known_rows import known_rows
 from mlinfra_assets.ingest.lateness import Lateness, LateRecords
 from mlinfra_assets.ingest.profiles import Profiles
-from mlinfra_assets.ingest.raw import application, offsets
+from mlinfra_assets.ingest.publication import again, publish, stamped, standing, stats_columns
 from mlinfra_assets.ingest.source_breaker import SourceBreaker
-from mlinfra_assets.ingest.table_snapshots import OFFSETS, snapshot_number
+from mlinfra_assets.ingest.source_tables import SourceTables, covered
+from mlinfra_assets.ingest.waiting import waiting
 from mlinfra_assets.lake.lake import Lake
-from mlinfra_assets.lake.predicate import Condition
 from mlinfra_assets.lake.provenance import Provenance
-from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
 from mlinfra_assets.positions import Positions
 from mlinfra_assets.registry.kept_schemas import KeptSchemas
 
-BATCH_RECORDS = 250_000
-BATCH_BYTES = 128 * 1024 * 1024
-BATCH_FILES = 1
-ATTEMPTS = 100
 SET_ASIDE = "held batch"
 """The rule that a record breaks whose whole batch was set aside."""
-STATS = ["_event_time", "_known_at", "_partition", "_offset", "_release"]
 
 
 @dataclass
@@ -101,15 +87,6 @@ class Validated:
 
 
 @dataclass(frozen=True)
-class _Tables:
-    lake: Lake
-    raw: LakeTable
-    releases: LakeTable
-    processed: LakeTable
-    quarantine: LakeTable
-
-
-@dataclass(frozen=True)
 class _Reading:
     max_payload_bytes: int
     schemas: KeptSchemas
@@ -139,15 +116,9 @@ def validate_source(
         UnavailableError: The registry does not answer; nothing of the batch was written.
         InvalidInputError: A schema is needed, and no registry is set; nothing of the batch was written.
     """
-    tables = _Tables(
-        lake=lake,
-        raw=lake.table(names.table(*names.raw(source.name))),
-        releases=lake.table(names.table(*names.releases(source.name))),
-        processed=lake.table(names.table(*names.processed(source.name))),
-        quarantine=lake.table(names.table(*names.quarantine(source.name))),
-    )
-    _again(partial(take_contract, lake, source, provenance, now))
-    _ensure(tables, source, provenance)
+    tables = SourceTables.of(lake, source.name)
+    again(partial(take_contract, lake, source, provenance, now))
+    tables.ensure(source, provenance)
     _keep_state(tables, source, provenance)  # as a run that was killed left it
     profiles = Profiles(lake, source, provenance)
     reading = _Reading(max_payload_bytes, KeptSchemas(lake, schema_registry))
@@ -160,7 +131,7 @@ def validate_source(
         pass  # a good probe lets the batches before it go first
     result.breaker = breaker.state()
     if result.held is None and not result.breaker.is_open:
-        _again(partial(_let_in, tables, source, provenance, reading, result))
+        again(partial(_let_in, tables, source, provenance, reading, result))
         _keep_state(tables, source, provenance)
     result.positions = covered(tables.processed, source.name)
     result.version = tables.processed.version()
@@ -174,7 +145,7 @@ def _frozen_by_hand(breaker: SourceBreaker) -> bool:
 
 
 def _advance(
-    tables: _Tables,
+    tables: SourceTables,
     source: Source,
     provenance: Provenance,
     breaker: SourceBreaker,
@@ -184,7 +155,7 @@ def _advance(
     result: Validated,
 ) -> bool:
     """Take up the batches in order; returns whether to start again, because earlier ones may be written now."""
-    for span, batch in _batches(tables, source, breaker.cuts()):
+    for span, batch in waiting(tables, source, breaker.cuts()):
         decided = breaker.decided(span)
         if decided is None and breaker.waits(span):
             continue  # what comes after it is the probe
@@ -206,7 +177,7 @@ def _advance(
             if verdict == "start_again":
                 return True
         came_late = late.count(processed.valid)
-        _publish(tables, source, provenance, processed, {span.partition: span.last}, profiles.inputs)
+        publish(tables, source, provenance, processed, {span.partition: span.last}, profiles.inputs)
         _keep_state(tables, source, provenance)
         result.reports.append(processed.report)
         result.late += came_late
@@ -215,7 +186,7 @@ def _advance(
     return False
 
 
-def _keep_state(tables: _Tables, source: Source, provenance: Provenance) -> None:
+def _keep_state(tables: SourceTables, source: Source, provenance: Provenance) -> None:
     """Bring the current state of change data up to its history: what comes next may leave out what it says."""
     if isinstance(source.ingest, StreamIngest) and source.ingest.changes:
         update_state(tables.lake, source, provenance)
@@ -228,147 +199,7 @@ def _reason(decided: Decided | None) -> Violation | None:
     return Violation(None, SET_ASIDE, None, f"set aside with its batch by {decided.by}: {decided.why}")
 
 
-def covered(table: LakeTable, source: str) -> Positions:
-    """How far a processed or quarantine table has come, releases included, as its newest commit says."""
-    provenance = table.provenance() if table.exists() else None
-    return Positions() if provenance is None else provenance.positions.get(source, Positions())
-
-
-def _batches(tables: _Tables, source: Source, known: Sequence[Span]) -> Iterator[tuple[Span, pl.DataFrame]]:
-    """Raw rows that are not processed yet, in order, with the positions of each batch; known ones stay as they were."""
-    if not tables.raw.exists():
-        return
-    version = tables.raw.version()
-    partitions = tables.raw.read(columns=["partition"], version=version)["partition"].unique().sort().to_list()
-    done = _done(tables, source, partitions)
-    for partition in partitions:
-        where = [("partition", "==", partition), ("offset", ">", done.get(partition, -1))]
-        pending = tables.raw.read(columns=["offset"], version=version, where=where)["offset"].sort()
-        by_bytes = isinstance(source.ingest, StreamIngest) and len(pending) > 1
-        sizes = _sizes(tables, where, version) if by_bytes else None
-        for span in _spans(source, pending, sizes, [k for k in known if k.partition == partition], partition):
-            window = [("partition", "==", partition), ("offset", ">=", span.first), ("offset", "<=", span.last)]
-            yield span, tables.raw.read(version=version, where=window).sort("offset")
-
-
-def _sizes(tables: _Tables, where: Sequence[Condition], version: int) -> pl.Series:
-    """Bytes of the payloads of raw rows up to and with each, in the order of their offsets."""
-    rows = tables.raw.scan(columns=["offset", "payload"], version=version, where=where)
-    found = rows.select("offset", pl.col("payload").bin.size().fill_null(0)).collect(engine="streaming")
-    return found.sort("offset")["payload"].cast(pl.Int64).cum_sum()
-
-
-def _spans(
-    source: Source, pending: pl.Series, sizes: pl.Series | None, known: Sequence[Span], partition: int
-) -> Iterator[Span]:
-    """Offsets that are pending, in order, cut into batches: each known one by itself, the others by records and bytes.
-
-    A snapshot of a table is one batch, whatever its size. `sizes`: bytes up to and with each record; None: they do not
-    count.
-    """
-    start = 0
-    while start < len(pending):
-        offset = pending[start]
-        within = next((k for k in known if k.first <= offset <= k.last), None)
-        if within is not None:
-            yield within
-            start = int(pending.search_sorted(within.last, side="right"))
-            continue
-        ahead = [k.first for k in known if k.first > offset]
-        limit = int(pending.search_sorted(min(ahead), side="left")) if ahead else len(pending)
-        stop = min(start + _size(source, pending, start), limit)
-        if sizes is not None:
-            before = sizes[start - 1] if start else 0
-            stop = min(stop, max(start + 1, int(sizes.search_sorted(before + BATCH_BYTES, side="right"))))
-        yield Span(partition, offset, pending[stop - 1])
-        start = stop
-
-
-def _size(source: Source, pending: pl.Series, start: int) -> int:
-    """How many of the pending offsets a batch from `start` on may take up."""
-    if isinstance(source.ingest, DatabaseIngest):
-        following = (snapshot_number(pending[start]) + 1) * OFFSETS
-        return int(pending.search_sorted(following, side="left")) - start
-    return BATCH_FILES if isinstance(source.ingest, FilesIngest) else BATCH_RECORDS
-
-
-def _done(tables: _Tables, source: Source, partitions: Sequence[int]) -> dict[int, int]:
-    """Last offset that both the valid and the quarantined records have come to: either table may have been restored."""
-    valid = offsets(tables.processed, source.name, partitions)
-    quarantined = offsets(tables.quarantine, source.name, partitions)
-    return {p: min(offset, quarantined[p]) for p, offset in valid.items() if p in quarantined}
-
-
-def _publish(
-    tables: _Tables,
-    source: Source,
-    provenance: Provenance,
-    processed: Processed,
-    after: Mapping[int, int],
-    judged_by: Mapping[str, int],
-) -> None:
-    """Write the quarantine, then the valid rows; each table knows by itself what it already holds."""
-    for partition, last in after.items():
-        of_it = pl.col(names.PARTITION) == partition
-        bad, valid = processed.quarantined.filter(of_it), processed.valid.filter(of_it)
-        _again(partial(_add_missing, tables, source, provenance, bad, partition))
-        if half := half_published(tables.processed, tables.quarantine, source.name, partition):
-            valid = half.valid(valid)
-        for table, rows in ((tables.quarantine, bad), (tables.processed, valid)):
-            _again(partial(_add, tables, table, source, provenance, rows, (partition, last), judged_by))
-
-
-def _add_missing(tables: _Tables, source: Source, provenance: Provenance, rows: pl.DataFrame, partition: int) -> None:
-    """Add records to the quarantine that it has come past, as an earlier run took them for valid and then ended."""
-    app = f"{application(source.name, partition)}/late"
-    done = tables.quarantine.progress(app)  # before the rows are looked at: what comes later makes the append fail
-    half = half_published(tables.processed, tables.quarantine, source.name, partition)
-    if half is None or (missing := half.missing(rows)).is_empty():
-        return
-    before = covered(tables.quarantine, source.name)
-    tables.quarantine.append(
-        missing,
-        provenance=_stamped(tables, source, provenance, before, {}),
-        advance={**_standing(source.name, before), app: (done, (done or 0) + 1)},
-        stats_columns=_stats(tables.quarantine, tables, source),
-        schema_mode="merge",
-    )
-
-
-def _add(
-    tables: _Tables,
-    table: LakeTable,
-    source: Source,
-    provenance: Provenance,
-    rows: pl.DataFrame,
-    upto: tuple[int, int],
-    judged_by: Mapping[str, int],
-) -> None:
-    """Add those of a partition's rows up to an offset that the table does not hold yet."""
-    partition, last = upto
-    done = table.progress(application(source.name, partition))
-    if done is not None and done >= last:
-        return
-    before = covered(table, source.name)
-    table.append(
-        table.widened(rows if done is None else rows.filter(pl.col(names.OFFSET) > done)),
-        provenance=_stamped(tables, source, provenance, before, {partition: last}, judged_by=judged_by),
-        advance={**_standing(source.name, before), application(source.name, partition): (done, last)},
-        stats_columns=_stats(table, tables, source),
-        schema_mode="merge",
-    )
-    reach("processed.between_commits" if table is tables.quarantine else "processed.after_commit")
-
-
-def _again(act: Callable[[], None]) -> None:
-    """Act, and act again where another run was faster: each time from what the tables say then."""
-    for _ in range(ATTEMPTS - 1):
-        with suppress(ProgressConflictError):
-            return act()
-    return act()
-
-
-def _let_in(tables: _Tables, source: Source, provenance: Provenance, reading: _Reading, result: Validated) -> None:
+def _let_in(tables: SourceTables, source: Source, provenance: Provenance, reading: _Reading, result: Validated) -> None:
     """Bring released records into processed: their own position, known from their release on."""
     if not tables.releases.exists():
         return
@@ -393,65 +224,17 @@ def _let_in(tables: _Tables, source: Source, provenance: Provenance, reading: _R
     before = covered(tables.processed, source.name)
     tables.processed.append(
         tables.processed.widened(let_in.valid),
-        provenance=_stamped(tables, source, provenance, before, {}, releases=last),
-        advance={**_standing(source.name, before), app: (done or None, last)},
-        stats_columns=_stats(tables.processed, tables, source),
+        provenance=stamped(tables, source, provenance, before, {}, releases=last),
+        advance={**standing(source.name, before), app: (done or None, last)},
+        stats_columns=stats_columns(tables.processed, tables, source),
         schema_mode="merge",
     )
     result.reports.append(let_in.report)
 
 
-def _latest(tables: _Tables, source: Source) -> pl.DataFrame | Earlier | None:
+def _latest(tables: SourceTables, source: Source) -> Earlier | None:
     """What is known of the records' keys; None: it does not matter, as each snapshot of a table stands by itself."""
     if isinstance(source.ingest, StreamIngest) and source.ingest.changes:
         return earlier_changes(tables.lake, source)
     upserts = source.contract.primary_key and not isinstance(source.ingest, DatabaseIngest)
-    return tables.processed.read() if upserts else None
-
-
-def _stats(table: LakeTable, tables: _Tables, source: Source) -> list[str]:
-    if table is not tables.processed:
-        return ["_known_at", "_partition", "_offset"]
-    return [*STATS, *(name for name in (LSN,) if name in source.contract.value_schema())]
-
-
-def _standing(source: str, before: Positions) -> dict[str, tuple[int | None, int]]:
-    """Demands that the table still stands where the stamped watermark says, in every partition and in its releases."""
-    standing = {application(source, p): (offset, offset) for p, offset in before.offsets.items()}
-    releases = {f"{source}/releases": (before.releases, before.releases)} if before.releases else {}
-    return {**standing, **releases}
-
-
-def _stamped(
-    tables: _Tables,
-    source: Source,
-    provenance: Provenance,
-    before: Positions,
-    after: Mapping[int, int],
-    releases: int | None = None,
-    judged_by: Mapping[str, int] | None = None,
-) -> Provenance:
-    now = Positions(offsets={**before.offsets, **after}, releases=before.releases if releases is None else releases)
-    inputs = {tables.raw.name: tables.raw.version(), **(judged_by or {})}
-    if tables.releases.exists():
-        inputs[tables.releases.name] = tables.releases.version()
-    return Provenance(
-        run_id=provenance.run_id,
-        code_version=provenance.code_version,
-        inputs=inputs,
-        positions={source.name: now},
-        extra={"contract": source.contract.fingerprint},
-    )
-
-
-def _ensure(tables: _Tables, source: Source, provenance: Provenance) -> None:
-    """Make the tables exist, empty, so that whoever reads them needs no special case."""
-    schemas = (
-        (tables.processed, source.contract.polars_schema()),
-        (tables.quarantine, QUARANTINE_SCHEMA),
-        (tables.releases, RELEASES_SCHEMA),
-    )
-    for table, schema in schemas:
-        if not table.exists():
-            days = [DAY] if table is tables.processed and isinstance(source.ingest, DatabaseIngest) else []
-            table.append(pl.DataFrame(schema=schema), provenance=provenance, partition_by=days)
+    return known_rows(source.contract, tables.processed) if upserts else None

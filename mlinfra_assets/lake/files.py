@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
@@ -28,6 +29,15 @@ def add_actions(handle: DeltaTable, root: str) -> pl.DataFrame:
     """One row a file: path, uri, size, rows, and per column minimum, maximum, null count and partition value."""
     actions = pl.DataFrame(pa.table(handle.get_add_actions(flatten=True)))
     return actions.with_columns(uri=pl.Series([f"{root}/{unquote(p)}" for p in actions["path"]], dtype=pl.String))
+
+
+def bounds(actions: pl.DataFrame, column: str) -> tuple[Any, Any] | None:
+    """Smallest and largest value of a column in these files; None if one of them does not say, or none has rows."""
+    filled = actions.filter(pl.col("num_records") > 0)
+    least, most = f"min.{column}", f"max.{column}"
+    if filled.is_empty() or least not in filled.columns or filled[least].null_count() or filled[most].null_count():
+        return None
+    return filled[least].min(), filled[most].max()
 
 
 def by_partition(actions: pl.DataFrame, by: Mapping[str, pl.DataType]) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -135,6 +136,15 @@ class ReadableTable:
         """
         with self._lock:
             return self._needed(self._opened.at(version), (), where)[0]["uri"].to_list()
+
+    def bounds(self, column: str, version: int | None = None) -> tuple[Any, Any] | None:
+        """Smallest and largest value of a column, from the log alone; None if it does not say, or there are no rows.
+
+        Raises:
+            MissingTableError: There is no such table or version.
+        """
+        with self._lock:
+            return files.bounds(files.add_actions(self._opened.at(version), self.uri), column)
 
     def partitions(self, version: int | None = None) -> pl.DataFrame:
         """What each partition holds at a version, from the log alone; one without rows is not there.

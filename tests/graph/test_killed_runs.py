@@ -10,7 +10,7 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.clock import to_micros
 from mlinfra_assets.demo.result import DemoResult
-from mlinfra_assets.ingest.processed import covered
+from mlinfra_assets.ingest.source_tables import covered
 from mlinfra_assets.settings import Settings
 from tests.support.curated_rows import move_on, publish_more
 from tests.support.graph_run import killed_run

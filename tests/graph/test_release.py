@@ -7,7 +7,7 @@ from datetime import timedelta
 from mlinfra_assets.contracts.declaration import load_sources
 from mlinfra_assets.contracts.quarantine import Position, Quarantine, Release
 from mlinfra_assets.datasets import SOURCES
-from mlinfra_assets.ingest.processed import covered
+from mlinfra_assets.ingest.source_tables import covered
 from mlinfra_assets.lake.provenance import Provenance
 from tests.support.platform import Platform
 from tests.support.played_predictions import audit, days

@@ -20,7 +20,7 @@ from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.datasets import SOURCES
 from mlinfra_assets.ingest.consumer import Consumed, Pace, SourceConsumer
 from mlinfra_assets.ingest.consumers import Consumers, Ended, Told
-from mlinfra_assets.ingest.processed import covered
+from mlinfra_assets.ingest.source_tables import covered
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.settings import Settings

@@ -28,8 +28,9 @@ from mlinfra_assets.feature_store.engine.evaluate import evaluate
 from mlinfra_assets.feature_store.engine.prepare import prepare
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
-from mlinfra_assets.ingest.processed import covered, validate_source
+from mlinfra_assets.ingest.processed import validate_source
 from mlinfra_assets.ingest.raw import RAW_SCHEMA
+from mlinfra_assets.ingest.source_tables import covered
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.learning.features_of import features_of

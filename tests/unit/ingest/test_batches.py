@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from mlinfra_assets import names
 from mlinfra_assets.contracts.contract import Field
 from mlinfra_assets.contracts.validate import process
-from mlinfra_assets.ingest import processed
+from mlinfra_assets.ingest import processed, waiting
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from tests.support.declared import LIMIT, raw_rows, stream_source
@@ -35,8 +36,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[pl.Series]:
         return process(source, raw, **options)
 
     monkeypatch.setattr(processed, "process", counted)
-    monkeypatch.setattr(processed, "BATCH_BYTES", 10_000)
-    monkeypatch.setattr(processed, "BATCH_RECORDS", 50)
+    monkeypatch.setattr(waiting, "BATCH_BYTES", 10_000)
+    monkeypatch.setattr(waiting, "BATCH_RECORDS", 50)
     return batches
 
 
@@ -60,3 +61,17 @@ def test_little_is_read_at_once(tmp_path: Path, read: list[pl.Series]) -> None:
     raw.append(raw_rows([message(n, 10) for n in range(50)]), provenance=RUN, advance={f"{SOURCE.name}/0": (None, 50)})
     processed.validate_source(lake, SOURCE, RUN, NOW, max_payload_bytes=LIMIT)
     assert [len(batch) for batch in read] == [50]
+
+
+def test_what_says_nothing_new_of_its_key_is_left_out_whatever_batch_it_is_in(tmp_path: Path, read) -> None:
+    lake, keyed = Lake(str(tmp_path)), replace(SOURCE, contract=replace(SOURCE.contract, primary_key=("n",)))
+    raw = lake.table(names.table(*names.raw(SOURCE.name)))
+    sent = [(n % 7, n // 70) for n in range(140)]  # each of seven keys changes once, and is said ten times a value
+    for partition in (2, 5):
+        rows = raw_rows([message(n, size) for n, size in sent]).with_columns(partition=pl.lit(partition, pl.Int32))
+        raw.append(rows, provenance=RUN, advance={f"{SOURCE.name}/{partition}": (None, rows.height)})
+    found = processed.validate_source(lake, keyed, RUN, NOW, max_payload_bytes=LIMIT)
+    assert [len(batch) for batch in read] == [50, 50, 40] * 2
+    kept = lake.table(names.table(*names.processed(SOURCE.name))).read()
+    assert found.valid == kept.height == 7 * (2 + 2)
+    assert sorted(kept["n"].unique()) == list(range(7))

@@ -76,3 +76,22 @@ def test_a_note_changes_no_rows_and_says_where_the_table_stands(daily: LakeTable
 def test_there_is_nothing_to_note_of_a_table_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(MissingTableError):
         table(tmp_path).note(BY)
+
+
+def test_bounds_are_those_of_all_rows_and_known_without_reading_any(tmp_path: Path) -> None:
+    lines = table(tmp_path)
+    lines.append(days(3), provenance=BY, stats_columns=["n"])
+    lines.append(days(9, 2), provenance=BY)
+    lines.append(days(), provenance=BY, advance={"app": (None, 1)})
+    for file in (tmp_path / "lake").rglob("*.parquet"):
+        file.unlink()
+
+    assert lines.bounds("n") == (2, 9)
+    assert lines.bounds("n", 1) == (3, 3)
+    assert lines.bounds("day") is None
+
+
+def test_a_table_without_rows_has_no_bounds(tmp_path: Path) -> None:
+    lines = table(tmp_path)
+    lines.append(days(), provenance=BY)
+    assert lines.bounds("n") is None
