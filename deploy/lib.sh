@@ -21,7 +21,7 @@ copy_jars() {
 }
 
 # running PIDFILE SIGN: whether the process of a file lives and has SIGN in its command line (ids are used again)
-running() { [ -s "$1" ] && ps -p "$(cat "$1")" -o args= 2>/dev/null | grep -qF -- "$2"; }
+running() { [ -s "$1" ] && ps -ww -p "$(cat "$1")" -o args= 2>/dev/null | grep -qF -- "$2"; }
 
 # listens PORT: whether anything listens there on loopback
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }

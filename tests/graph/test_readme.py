@@ -76,13 +76,19 @@ def port(home: Path) -> Iterator[int]:
 
 
 def test_doctor_finds_nothing_wrong(home: Path) -> None:
-    done = _run(COMMANDS[5], home)
+    done = _run("uv run mlinfra doctor", home)
 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_no_breaker_is_open(home: Path) -> None:
+    done = _run("uv run mlinfra breaker list", home)
+
+    assert (done.returncode, done.stdout) == (0, "No breaker is open or half open.\n")
+
+
 def test_quarantine_lists_what_broke_the_contract(home: Path) -> None:
-    done = _run(COMMANDS[6], home)
+    done = _run("uv run mlinfra quarantine list", home)
 
     assert done.returncode == 0, done.stderr
     assert "order_lines" in done.stdout
@@ -90,7 +96,7 @@ def test_quarantine_lists_what_broke_the_contract(home: Path) -> None:
 
 def test_replay_reproduces_a_prediction(home: Path) -> None:
     predictions = Lake(str(home / "lake")).table("processed/predictions").read(columns=["prediction_id"])
-    done = _run(COMMANDS[7].replace("ID", predictions["prediction_id"][0]), home)
+    done = _run(f"uv run mlinfra replay {predictions['prediction_id'][0]}", home)
 
     assert done.returncode == 0, done.stdout + done.stderr
 

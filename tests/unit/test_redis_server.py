@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -187,9 +188,14 @@ def test_a_server_that_hangs_is_not_started_a_second_time(folder: Path, monkeypa
     server.release()
 
 
-def test_a_long_folder_gets_a_socket_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    short = tmp_path / "t"
-    short.mkdir()
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path is short, whatever pytest's own are."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_long_folder_gets_a_socket_elsewhere(tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(short))
     long = tmp_path / ("ä" * 40) / "with space and \"quote'"
     server = EmbeddedRedis(long)

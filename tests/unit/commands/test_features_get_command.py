@@ -63,6 +63,7 @@ def test_what_was_done_is_said_as_json(run: Callable) -> None:
         "rows": pl.read_parquet("spine.parquet").height,
         "columns": ["customer_id", "event_timestamp", "customer_features__orders", "_known"],
         "known": "hindsight",
+        "frozen": [],
     }
 
 
