@@ -15,7 +15,7 @@ from tests.support.closed_port import closed_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PORT = re.compile(r"127\.0\.0\.1:\d+:\d+")
-PINNED = re.compile(r"[a-z./]+:v?\d+\.\d+(\.\d+)?(\.Final)?")
+PINNED = re.compile(r"(\$\{\w+:\?[^}]+\}/)?[a-z./]+:v?\d+\.\d+(\.\d+)?(\.Final)?")
 COMPOSED: dict[str, dict[str, Any]] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
 
 
