@@ -66,3 +66,8 @@ def recording(dagster_home: Path) -> dg.DagsterInstance:
 
     output = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(dagster_home), overrides={"compute_logs": output}))
+
+
+def make_storage(dagster_home: Path) -> None:
+    """Make the files of Dagster's storage: processes that start together on a new home would make them at once."""
+    recording(dagster_home).dispose()

@@ -26,7 +26,7 @@ def up(
     consume: Annotated[bool, typer.Option("--consume", help="Follow all streams, within a second.")] = False,
 ) -> None:
     """Start everything: Dagster's UI and daemon with schedules and sensors on, and the API. Ctrl-C stops it all."""
-    from mlinfra_assets.dagster_home import prepare
+    from mlinfra_assets.dagster_home import make_storage, prepare
     from mlinfra_assets.home import hold
     from mlinfra_assets.redis_server import connect
 
@@ -34,6 +34,7 @@ def up(
     with hold(place, "mlinfra up"):
         _refuse_taken_ports(settings)
         prepare(settings.dagster_home)
+        make_storage(settings.dagster_home)
         redis = connect(settings)  # held to the end, so that the embedded server outlives the services
         supervisor = Supervisor(services(settings, consume=consume), environment(settings), place.logs, _say)
         _say(f"starting on {settings.home} (logs in {place.logs})")

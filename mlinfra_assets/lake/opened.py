@@ -116,6 +116,8 @@ class OpenedTable:
         Raises:
             RemovedVersionError: It is one.
         """
+        if handle is self._handle:
+            return  # the newest; to look for a newer one would bring this very handle up to it
         version = handle.version()
         if version < self.latest().version() and not (found := self.readable()).holds(version):
             raise RemovedVersionError(self.name, version, found.oldest, found.cleaned_at, found.kept)

@@ -8,10 +8,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.lake.opened import OpenedTable
 from mlinfra_assets.lake.predicate import Condition
 from mlinfra_assets.lake.table import LakeTable
 from tests.support.lake_rows import BY, START, numbered, table
@@ -185,3 +187,17 @@ def test_pruning_never_hides_a_row(tmp_path_factory: pytest.TempPathFactory, col
         expected = everything.filter(COMPARED[operator](pl.col(column), pl.lit(bound, dtype=TYPES[column])))
         assert raw.read(where=[(column, operator, bound)]).sort(column).equals(expected.sort(column)), operator
     assert raw.read(where=[(column, "in", [bound])]).height == everything.filter(pl.col(column) == bound).height
+
+
+def test_a_version_is_read_as_it_is_while_another_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, other = table(tmp_path), table(tmp_path)
+    lines.append(numbered(0, 9), provenance=BY)
+    refuse_removed = OpenedTable.refuse_removed
+
+    def just_then(opened: OpenedTable, handle: DeltaTable) -> None:
+        other.append(numbered(10, 19), provenance=BY)
+        refuse_removed(opened, handle)
+
+    monkeypatch.setattr(OpenedTable, "refuse_removed", just_then)
+    version = lines.version()
+    assert [lines.read(version=version).height for _ in range(3)] == [10, 10, 10]
