@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlinfra_assets import process_group
 from mlinfra_assets.errors import UnavailableError
+from mlinfra_assets.interrupts import interrupted
 
 TICK = 0.2
 TAIL = 25
@@ -72,7 +71,7 @@ class Supervisor:
         Raises:
             ServiceError: A service ended by itself or did not become ready; the others have been stopped.
         """
-        with self._signals():
+        with interrupted(self.stop):
             try:
                 self._start()
                 if self._await_ready():
@@ -154,15 +153,3 @@ class Supervisor:
             self.say(f"stopping {service.name}")
             if not process_group.end(process, service.grace):
                 self.say(f"{service.name} did not end by itself and was killed")
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        def handle(_number: int, _frame: object) -> None:
-            self.stop()
-
-        before = {which: signal.signal(which, handle) for which in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for which, handler in before.items():
-                signal.signal(which, handler)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlinfra_assets.settings import Settings
+from tests.support.lacking import lacks
 
 SERVICES = {
     "redis": ("MLINFRA_TEST_REDIS_URL", "address of a Redis server that tests may write to and flush"),
@@ -25,10 +26,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         variable, meaning = SERVICES[name]
         if os.environ.get(variable):
             continue
-        reason = f"needs {name}: set {variable} ({meaning})"
-        if os.environ.get("MLINFRA_REQUIRE_SERVICES"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lacks(f"needs {name}: set {variable} ({meaning})")
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +13,7 @@ import typer
 
 from mlinfra_assets.commands.context import HomeOption, begin
 from mlinfra_assets.errors import InvalidInputError, MlinfraError
+from mlinfra_assets.interrupts import interrupted
 from mlinfra_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def consume(
     openers = {source.name: _opener(settings, source, pace, consumer) for source in chosen}
     consumers = Consumers(openers, GROUP, until_caught_up=until_caught_up, mark=partial(following, settings.home))
     prepare(settings.dagster_home)
-    with recording(settings.dagster_home) as instance, _stopping(consumers):
+    with recording(settings.dagster_home) as instance, interrupted(consumers.stop):
         reports = RunlessReports(instance, Lake(settings.lake), report_seconds, consumer)
         stopped = _follow(consumers, reports, _json_line if json else _text_line)
     if stopped:
@@ -193,18 +192,3 @@ def _text_line(said: dict[str, object]) -> None:
         "stopped": "{source} has stopped: {why}" if said.get("why") else "{source} has stopped",
     }[str(said["event"])]
     sys.stderr.write(text.format(**said) + "\n")
-
-
-@contextmanager
-def _stopping(consumers: Consumers) -> Iterator[None]:
-    """SIGINT and SIGTERM ask for the end."""
-
-    def handle(_number: int, _frame: object) -> None:
-        consumers.stop()
-
-    before = {which: signal.signal(which, handle) for which in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for which, handler in before.items():
-            signal.signal(which, handler)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.support.lacking import on_a_small_disk
 
 PROGRAM = """
 import subprocess, sys
@@ -45,14 +44,9 @@ print(f"full {full} times, {len(ingestion.sent)} events")
 
 def test_a_disk_that_is_full_again_and_again_loses_nothing(tmp_path: Path) -> None:
     small = tmp_path / "small"
-    small.mkdir()
-    mount = f'mount -t tmpfs -o size=1m none "{small}"'
-    program = shutil.which("unshare")
-    if program is None or subprocess.run([program, "-rm", "sh", "-c", mount], check=False).returncode != 0:
-        pytest.skip("needs a small disk of its own, which this machine does not let users mount")
-    command = f'{mount} && exec "$0" -c "$1" "$2" "$3"'
+    within = on_a_small_disk(small, 1)
     done = subprocess.run(
-        [program, "-rm", "sh", "-c", command, sys.executable, PROGRAM, str(tmp_path / "home"), str(small)],
+        [*within, sys.executable, "-c", PROGRAM, str(tmp_path / "home"), str(small)],
         capture_output=True,
         text=True,
         check=False,

@@ -14,6 +14,7 @@ from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.entry_id import from_offset
 from mlinfra_assets.streams.record import NewRecord
 from mlinfra_assets.streams.redis_log import PREFIX, RedisLog
+from tests.support.lacking import lacks
 from tests.support.stream_behaviour import AT, StreamBehaviour, values
 
 pytestmark = pytest.mark.service("redis")
@@ -33,7 +34,7 @@ class TestServer(StreamBehaviour):
 
 def test_a_record_that_was_deleted_by_hand_is_noticed(client: redis.Redis) -> None:
     if int(str(client.info("server")["redis_version"]).split(".")[0]) < 7:  # pyright: ignore[reportIndexIssue]
-        pytest.skip("Redis remembers deleted entries from version 7 on")
+        lacks("Redis remembers deleted entries from version 7 on")
     log = RedisLog(client)
     positions = log.append("lines", [NewRecord(b"%d" % n) for n in range(3)], at=AT)
     client.xdel(PREFIX + "lines", from_offset(positions[1][1]))

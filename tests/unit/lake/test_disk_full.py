@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.support.lacking import on_a_small_disk
 
 PROGRAM = """
 import sys
@@ -35,13 +34,9 @@ assert numbers(table) == list(range(11))
 
 def test_a_full_disk_is_said_clearly_and_nothing_is_lost(tmp_path: Path) -> None:
     small = tmp_path / "small"
-    small.mkdir()
-    mount = f'mount -t tmpfs -o size=4m none "{small}"'
-    program = shutil.which("unshare")
-    if program is None or subprocess.run([program, "-rm", "sh", "-c", mount], check=False).returncode != 0:
-        pytest.skip("needs a small disk of its own, which this machine does not let users mount")
+    within = on_a_small_disk(small, 4)
     done = subprocess.run(
-        [program, "-rm", "sh", "-c", f'{mount} && exec "$0" -c "$1" "$2"', sys.executable, PROGRAM, str(small)],
+        [*within, sys.executable, "-c", PROGRAM, str(small)],
         capture_output=True,
         text=True,
         check=False,
