@@ -14,6 +14,8 @@ from tests.support.debezium import connector, until
 from tests.support.own_database import OwnDatabase, own_database
 
 pytestmark = [pytest.mark.service("postgres"), pytest.mark.service("kafka"), pytest.mark.service("connect")]
+ENDS = range(900, 940)
+"""Keys of rows that only mark the end: so many that each partition gets some."""
 ORDERS = {"id": "key integer", "customer": "integer", "note": "string", "amount": "! decimal(18,2)"}
 TYPES = {
     "id": ("int PRIMARY KEY", "key integer"),
@@ -88,17 +90,13 @@ def orders(tmp_path: Path, kafka_servers: str, database: OwnDatabase) -> Chain:
 
 
 def take_in_all(chain: Chain) -> None:
-    """Write one more row, and bring in everything up to it."""
-    chain.database.run("INSERT INTO orders VALUES (99, 0, 'the end', 0)", "DELETE FROM orders WHERE id = 99")
-    lsn = chain.history()["change_lsn"].max() if chain.lake.table("processed/changed").exists() else 0
-    assert isinstance(lsn, int)
-
-    def came() -> bool:
-        chain.take_in()
-        ends = chain.history().filter(pl.col("id") == 99, pl.col("change_op") == "d")
-        return ends.height > 0 and int(ends["change_lsn"].max()) > lsn  # pyright: ignore[reportArgumentType]
-
-    until(came, "the changes come in")
+    """Write more rows and delete them, and bring in everything up to them, in each partition."""
+    chain.database.run(
+        f"INSERT INTO orders SELECT id, 0, 'the end', 0 FROM generate_series({ENDS.start}, {ENDS.stop - 1}) id"
+    )
+    lsn = chain.lsn()
+    chain.database.run(f"DELETE FROM orders WHERE id >= {ENDS.start}")
+    until(lambda: chain.passed(lsn) and not set(chain.current()["id"]) & set(ENDS), "the changes come in")
 
 
 def test_every_kind_of_change_comes_once_and_the_state_is_the_table(
@@ -115,7 +113,7 @@ def test_every_kind_of_change_comes_once_and_the_state_is_the_table(
             "INSERT INTO orders VALUES (6, 60, 'six', 6, 'new column')",
         )
         take_in_all(orders)
-        history = orders.history().filter(pl.col("id") != 99)
+        history = orders.history().filter(~pl.col("id").is_in(ENDS))
         told = history.filter(pl.col("change_op") != "r").select("id", "change_op", "change_deleted").rows()
         assert sorted(told[2:4]) == [(2, "d", True), (5, "c", False)], "a change of key: a delete and an insert"
         assert told[:2] + told[4:] == [
@@ -165,7 +163,7 @@ def test_every_value_is_the_same_by_debezium_and_in_a_snapshot(
     with connector(connect_url, kafka_servers, database, ["public.types"], **settings):
         database.run("CREATE TABLE copy AS SELECT * FROM types WHERE id = 1", "UPDATE copy SET id = 3")
         database.run("INSERT INTO types SELECT * FROM copy")
-        until(lambda: made.reached(0) and made.current().height == 3, "three rows")
+        until(lambda: made.came() and made.current().height == 3, "three rows")
     found = made.snapshot()
     assert (found.rows, found.differences, found.examples) == (3, 0, ())
     assert len(found.compared) == len(TYPES)
@@ -193,7 +191,7 @@ def test_a_value_that_only_a_change_in_quarantine_says_is_not_taken_from_an_olde
     fields = {"id": "key integer", "note": "string", "amount": "! decimal(18,2)"}
     made = chain(tmp_path, kafka_servers, database, "public.orders", fields)
     with connector(connect_url, kafka_servers, database, ["public.orders"]):
-        until(lambda: made.reached(0) and made.current().height == 2, "the two rows")
+        until(lambda: made.came() and made.current().height == 2, "the two rows")
         database.run("UPDATE orders SET note = repeat('new', 2000), amount = NULL WHERE id = 1")
         until(lambda: bool(made.take_in()) and made.quarantined() == ["amount: required"], "the change that breaks it")
         database.run("UPDATE orders SET amount = 3")
@@ -218,7 +216,7 @@ def test_a_value_that_cannot_come_whole_is_set_aside_and_never_published(
             "INSERT INTO odd (id, span) VALUES (5, '1 month')",
             "INSERT INTO odd (id) VALUES (6)",
         )
-        until(lambda: made.reached(0) and made.current().height == 1, "the last row")
+        until(lambda: made.came() and made.current().height == 1, "the last row")
         until(lambda: bool(made.take_in()) and len(made.quarantined()) == 5, "all rows")
     assert sorted(made.quarantined()) == ["at: format", "day: lossy", "exact: range", "exact: scale", "span: lossy"]
     assert made.current()["id"].to_list() == [6]

@@ -18,6 +18,7 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.opening import open_log
+from tests.support.debezium import PARTITIONS
 from tests.support.declared_table import declared_table
 from tests.support.own_database import OwnDatabase
 
@@ -81,11 +82,15 @@ class Chain:
         """Compare the newest snapshot with the change history as it is."""
         return reconcile(self.lake, self.snapshots, self.changes)
 
-    def reached(self, lsn: int) -> bool:
-        """Whether the change history, with what the topic holds now, comes to a place in the database's log."""
+    def came(self) -> bool:
+        """Whether there is a change history, with what the topic holds now."""
         self.take_in()
-        newest = self.history()["change_lsn"].max()
-        return isinstance(newest, int) and newest >= lsn
+        return self.history().height > 0
+
+    def passed(self, lsn: int) -> bool:
+        """Whether the change history, with what the topic holds now, passes a place in the log in each partition."""
+        self.take_in()
+        return self.history().filter(pl.col("change_lsn") > lsn)["_partition"].n_unique() == PARTITIONS
 
     def lsn(self) -> int:
         """Where the database's log stands."""

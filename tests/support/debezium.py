@@ -22,6 +22,8 @@ from tests.support.own_database import OwnDatabase
 
 SERVICE = Path(__file__).parents[2] / "deploy" / "services"
 PATIENCE = 90.0
+PARTITIONS = 2
+"""Of each table's topic."""
 
 
 def until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
@@ -65,7 +67,7 @@ class Connector:
             "skipped.operations": "none",
             "poll.interval.ms": "50",
             "topic.creation.default.replication.factor": "1",
-            "topic.creation.default.partitions": "2",
+            "topic.creation.default.partitions": str(PARTITIONS),
             **{name.replace("_", "."): value for name, value in settings.items()},
         }
 
@@ -100,7 +102,7 @@ def connector(
     made = Connector(connect, database, tables, **settings)
     admin = AdminClient({"bootstrap.servers": kafka})
     stamped = {"message.timestamp.type": "LogAppendTime"}
-    topics = [NewTopic(f"{made.prefix}.{table}", 2, 1, config=stamped) for table in tables]
+    topics = [NewTopic(f"{made.prefix}.{table}", PARTITIONS, 1, config=stamped) for table in tables]
     for done in admin.create_topics(topics).values():
         done.result(30)
     try:
