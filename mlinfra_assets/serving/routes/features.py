@@ -1,0 +1,52 @@
+"""`/v1/features`: the features of entities, as of now."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends
+
+from mlinfra_assets.clock import Clock, to_micros
+from mlinfra_assets.feature_store.online.store import OnlineStore
+from mlinfra_assets.serving import access
+from mlinfra_assets.serving.answers import JsonResponse, time, view_state
+from mlinfra_assets.serving.bodies import FeaturesAnswer, FeaturesRequest
+from mlinfra_assets.serving.features import read_features
+from mlinfra_assets.serving.frozen import frozen_views, headers
+from mlinfra_assets.serving.request_values import request_values
+
+
+def features_routes(store: OnlineStore, clock: Clock, keys: tuple[access.ApiKey, ...]) -> APIRouter:
+    """The addresses that answer with features.
+
+    Args:
+        store: Where features are.
+        clock: What "now" is.
+        keys: Who may ask; empty: anyone.
+    """
+    router = APIRouter()
+
+    @router.post(
+        "/v1/features",
+        summary="Features of entities, as of now",
+        response_model=FeaturesAnswer,
+        dependencies=[Depends(access.requires(keys, access.FEATURES))],
+    )
+    def features(request: Annotated[FeaturesRequest, Body()]) -> JsonResponse:
+        """The values that the views have for each entity at this moment, computed when they are asked for."""
+        t = to_micros(clock.now())
+        given = request_values(store, request.features, request.request, len(request.entities))
+        found = read_features(store, request.features, request.entities, t, given)
+        frozen = frozen_views(store, found[0].vectors, t)
+        results = [
+            {
+                "entity": one.entity,
+                "features": one.values(request.features),
+                "views": {view: view_state(vector) for view, vector in one.vectors.items()},
+                "scores": one.scores,
+            }
+            for one in found
+        ]
+        return JsonResponse({"at": time(t), "results": results, "frozen": frozen}, headers=headers(frozen))
+
+    return router

@@ -1,0 +1,30 @@
+"""`/health`: whether the process answers, and from what."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from mlinfra_assets.feature_store.online.store import OnlineStore
+from mlinfra_assets.serving.answers import JsonResponse
+from mlinfra_assets.serving.health import readiness
+from mlinfra_assets.streams.log import StreamLog
+
+
+def health_routes(store: OnlineStore, log: StreamLog) -> APIRouter:
+    """The addresses that say how the API stands. They ask for no key.
+
+    Args:
+        store: Where features and models are.
+        log: Where predictions are logged.
+    """
+    router = APIRouter()
+
+    @router.get("/health/live", summary="Whether the process answers")
+    def live() -> JsonResponse:
+        return JsonResponse({"status": "live"})
+
+    @router.get("/health/ready", summary="Whether features can be served, and from which pushes")
+    def ready() -> JsonResponse:
+        return JsonResponse(readiness(store, log))
+
+    return router
