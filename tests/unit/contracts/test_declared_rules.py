@@ -18,10 +18,10 @@ AT = "2011-12-10T08:00:00Z"
 FINGERPRINTS = {
     "exchange_rates": "7961fe4f67df",
     "order_lines": "3384cfb29b52",
-    "outcomes": "c82aa6786f46",
+    "outcomes": "e91a07d28530",
     "predictions": "c089bc99b950",
 }
-"""Of the contracts as they were before most of these rules could be declared."""
+"""Of the contracts as they are declared: a rule that none of them uses changes none of these."""
 
 
 def custom(name: str, implementation: dict, **more: object) -> dict:
