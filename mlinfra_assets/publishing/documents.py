@@ -46,7 +46,7 @@ class Documents:
         self.datasets = datasets
         self._sources = sources
         self._staging = staging
-        self._services = tuple(services)
+        self.services = tuple(services)
         self._published = cache(published)
         self._made: dict[str, ViewDocument] = {}
 
@@ -92,5 +92,5 @@ class Documents:
         contract = self._sources[document.source].contract
         registration = Registration(at, run_id, author(), code_version())
         Publication(registry).publish(contract, registration)
-        registry.record_services((s for s in self._services if view.name in s.views), registration)
+        registry.record_services((s for s in self.services if view.name in s.views), registration)
         registry.record_view(document, registration)

@@ -11,6 +11,7 @@ from mlinfra_assets.breakers.asking import refuse_if_open
 from mlinfra_assets.clock import to_micros
 from mlinfra_assets.errors import UnavailableError
 from mlinfra_assets.feature_store.engine.prepare import prepare
+from mlinfra_assets.feature_store.online.services import OnlineService
 from mlinfra_assets.feature_store.online.store import OnlineStore, PushReport
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.lake.lake import Lake
@@ -20,6 +21,7 @@ from mlinfra_assets.publishing.lake_reader import LakeReader
 from mlinfra_assets.publishing.mirror import mirror_breakers
 from mlinfra_assets.publishing.snapshots import newest_snapshot
 from mlinfra_assets.publishing.upstream import view_breakers
+from mlinfra_assets.registry.content import RegisteredService
 from mlinfra_assets.registry.registry import Registry
 
 
@@ -52,6 +54,8 @@ def push_view(
 ) -> Pushed:
     """Push every entity of a view.
 
+    The declared feature services go with it, so that whoever serves knows them by name.
+
     The version is registered first: what is served can be recomputed, also if the definition or the contract has
     changed since the snapshot.
 
@@ -83,5 +87,13 @@ def push_view(
         watermark,
         epoch,
         progress,
+        run_id,
     )
+    store.services.put(to_micros(now), [_online(service) for service in documents.services])
     return Pushed(report, version, watermark, epoch)
+
+
+def _online(service: RegisteredService) -> OnlineService:
+    return OnlineService(
+        service.name, service.version, service.features, service.owner, service.description, service.deprecated
+    )

@@ -11,6 +11,7 @@ from mlinfra_assets.serving.answers import JsonResponse
 from mlinfra_assets.serving.guard import LOOPBACK_NAMES, Guard
 from mlinfra_assets.serving.predict import Predictor
 from mlinfra_assets.serving.problems import handle_problems
+from mlinfra_assets.serving.routes.feast import feast_routes
 from mlinfra_assets.serving.routes.features import features_routes
 from mlinfra_assets.serving.routes.health import health_routes
 from mlinfra_assets.serving.routes.predict import predict_routes
@@ -47,5 +48,6 @@ def create_app(store: OnlineStore, log: StreamLog, clock: Clock, settings: Setti
     handle_problems(app)
     app.include_router(health_routes(store, log))
     app.include_router(features_routes(store, clock, keys))
+    app.include_router(feast_routes(store, clock, keys))
     app.include_router(predict_routes(store, Predictor(store, log, clock), keys))
     return app

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
 MAX_ENTITIES = 1_000
 MAX_FEATURES = 500
@@ -22,15 +22,20 @@ RequestValues = Annotated[
 ]
 
 
+Features = Annotated[
+    list[Annotated[str, Field(max_length=256)]],
+    Field(min_length=1, max_length=MAX_FEATURES, description='`"view:feature"`, or `"view"` for all of one.'),
+]
+Service = Annotated[str, Field(max_length=128, description="A feature service, instead of a list of features.")]
+
+
 class FeaturesRequest(BaseModel):
-    """Ask for the features of some entities."""
+    """Ask for the features of some entities: by a list, or by the name of a feature service."""
 
     model_config = ConfigDict(extra="forbid")
 
-    features: Annotated[
-        list[Annotated[str, Field(max_length=256)]],
-        Field(min_length=1, max_length=MAX_FEATURES, description='`"view:feature"`, or `"view"` for all of one.'),
-    ]
+    features: Features | None = None
+    service: Service | None = None
     entities: Entities
     request: Annotated[
         RequestValues | Annotated[list[RequestValues], Field(max_length=MAX_ENTITIES)] | None,
@@ -40,6 +45,15 @@ class FeaturesRequest(BaseModel):
             examples=[{"basket": 12.5}],
         ),
     ] = None
+    details: Annotated[
+        StrictBool, Field(description="Say with each value its status, event time, version, run and watermark.")
+    ] = False
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if (self.features is None) == (self.service is None):
+            raise ValueError("name either features or a service")
+        return self
 
 
 class PredictRequest(BaseModel):
@@ -60,13 +74,28 @@ class ViewState(BaseModel):
     latest_event: str | None
 
 
+class ValueDetails(BaseModel):
+    """What one value rests on.
+
+    `not_found` and `expired` values are null, or the default that their view declares. The event time is that of the
+    entity's latest row; the run is the one that pushed the view.
+    """
+
+    status: Literal["present", "null", "not_found", "expired"]
+    event_time: str | None
+    version: str
+    run: str
+    watermark: dict[str, dict]
+
+
 class EntityFeatures(BaseModel):
-    """The features of one entity."""
+    """The features of one entity; `details` only where they were asked for."""
 
     entity: dict[str, int | str]
     features: dict[str, Value]
     views: dict[str, ViewState]
     scores: dict[str, str]
+    details: dict[str, ValueDetails] | None = None
 
 
 class OpenBreaker(BaseModel):

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mlinfra_assets.errors import InvalidInputError, MlinfraError, UnavailableError
-from mlinfra_assets.feature_store.online.errors import UnknownModelError, UnknownViewError
+from mlinfra_assets.feature_store.online.errors import UnknownModelError, UnknownServiceError, UnknownViewError
 from mlinfra_assets.serving.answers import JsonResponse
 
 REASONS = 20
@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 _STATUS: tuple[tuple[type[MlinfraError], int], ...] = (
     (UnknownViewError, 404),
     (UnknownModelError, 404),
+    (UnknownServiceError, 404),
     (InvalidInputError, 422),
     (UnavailableError, 503),
 )

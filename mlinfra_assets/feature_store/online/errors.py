@@ -22,6 +22,10 @@ class UnknownModelError(InvalidInputError):
     """A model that is not in production, where others are."""
 
 
+class UnknownServiceError(InvalidInputError):
+    """A feature service that was not declared when a view was last pushed."""
+
+
 class StalePushError(MlinfraError):
     """What is being served is newer than what was to be pushed; nothing was changed."""
 

@@ -63,6 +63,7 @@ class Push:
         prepared: Its rows, with keys.
         watermark: What the rows cover of each source.
         epoch: Known-at time of the newest row, microseconds since 1970 UTC.
+        run: The run that pushes.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Push:
         prepared: PreparedRows,
         watermark: Mapping[str, Positions],
         epoch: int,
+        run: str = "",
     ) -> None:
         if not 0 <= epoch < EXACT_IN_LUA:
             raise InvalidInputError(f"view {document.name}: epoch {epoch} is no time after 1970 in microseconds")
@@ -94,6 +96,7 @@ class Push:
             entities=self._rows.entities,
             rows=len(self._rows),
             token=uuid4().hex,
+            run=run,
         )
 
     def run(self, progress: Progress | None) -> PushReport:

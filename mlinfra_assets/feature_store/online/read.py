@@ -198,6 +198,7 @@ def _answer(
             watermark=record.watermark,
             epoch=record.epoch,
             scores=versions,
+            run=record.run,
         )
         for values, status, latest in zip(
             evaluated.features.iter_rows(named=True),

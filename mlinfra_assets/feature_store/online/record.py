@@ -26,6 +26,7 @@ class PushRecord:
         entities: How many have a base.
         rows: How many rows the bases hold.
         token: Random, so that two pushes are never taken for one.
+        run: The run that pushed; empty if none is known.
         number: Given out by Redis, rising; 0 before that.
     """
 
@@ -37,6 +38,7 @@ class PushRecord:
     entities: int
     rows: int
     token: str
+    run: str = ""
     number: int = 0
 
     def to_json(self) -> bytes:
@@ -52,6 +54,7 @@ class PushRecord:
                 "entities": self.entities,
                 "rows": self.rows,
                 "token": self.token,
+                "run": self.run,
                 "sources": ",".join(sorted(self.watermark)),
                 "reach_high": reach // _BASE,
                 "reach_low": reach % _BASE,
@@ -76,6 +79,7 @@ class PushRecord:
                 entities=found["entities"],
                 rows=found["rows"],
                 token=found["token"],
+                run=found.get("run", ""),
                 number=found["number"],
             )
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:

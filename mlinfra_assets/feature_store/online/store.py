@@ -16,6 +16,7 @@ from mlinfra_assets.feature_store.online.models import OnlineModel, OnlineModels
 from mlinfra_assets.feature_store.online.push import Progress, Push, PushReport
 from mlinfra_assets.feature_store.online.read import ViewReader
 from mlinfra_assets.feature_store.online.record import PushRecord
+from mlinfra_assets.feature_store.online.services import OnlineServices
 from mlinfra_assets.feature_store.online.vector import OnlineVector
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
@@ -34,12 +35,14 @@ class OnlineStore:
 
     Attributes:
         breakers: Which breakers are open, as far as Redis was told.
+        services: The feature services, as they were declared when a view was last pushed.
     """
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         self._models = OnlineModels(client)
         self.breakers = OnlineBreakers(client)
+        self.services = OnlineServices(client)
         self._readers: dict[str, ViewReader] = {}
 
     def push(
@@ -50,6 +53,7 @@ class OnlineStore:
         watermark: Mapping[str, Positions],
         epoch: int,
         progress: Progress | None = None,
+        run: str = "",
     ) -> PushReport:
         """Serve a view from these rows. Until the whole push is there, what was served before is.
 
@@ -60,6 +64,7 @@ class OnlineStore:
             watermark: What the rows cover of each source.
             epoch: Known-at time of the newest row, microseconds since 1970 UTC.
             progress: Told how many of how many entities are written.
+            run: The run that pushes.
 
         Raises:
             StalePushError: A push of newer rows is being served; nothing was changed.
@@ -68,7 +73,7 @@ class OnlineStore:
         """
         if document.version != version:
             raise InvalidInputError(f"view {document.name}: its document is version {document.version}, not {version}")
-        push = Push(self._client, _state(document.name), document, prepared, watermark, epoch)
+        push = Push(self._client, _state(document.name), document, prepared, watermark, epoch, run)
         with redis_errors(f"pushing view {document.name}"):
             self._client.sadd(INDEX, document.name)
         return push.run(progress)

@@ -29,6 +29,7 @@ class OnlineVector:
         watermark: What the store had been fed of each source.
         epoch: Known-at time of the newest row fed to it, microseconds since 1970 UTC.
         scores: Version of each model whose score is among the features.
+        run: The run that pushed what is served; empty if none is known.
     """
 
     values: Mapping[str, Value]
@@ -38,3 +39,4 @@ class OnlineVector:
     watermark: Mapping[str, Positions]
     epoch: int
     scores: Mapping[str, str]
+    run: str = ""

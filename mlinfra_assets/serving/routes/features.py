@@ -10,7 +10,9 @@ from mlinfra_assets.clock import Clock, to_micros
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.serving import access
 from mlinfra_assets.serving.answers import JsonResponse, time, view_state
+from mlinfra_assets.serving.asked import asked_features
 from mlinfra_assets.serving.bodies import FeaturesAnswer, FeaturesRequest
+from mlinfra_assets.serving.details import value_details
 from mlinfra_assets.serving.features import read_features
 from mlinfra_assets.serving.frozen import frozen_views, headers
 from mlinfra_assets.serving.request_values import request_values
@@ -35,15 +37,17 @@ def features_routes(store: OnlineStore, clock: Clock, keys: tuple[access.ApiKey,
     def features(request: Annotated[FeaturesRequest, Body()]) -> JsonResponse:
         """The values that the views have for each entity at this moment, computed when they are asked for."""
         t = to_micros(clock.now())
-        given = request_values(store, request.features, request.request, len(request.entities))
-        found = read_features(store, request.features, request.entities, t, given)
+        references = asked_features(store, request.features, request.service)
+        given = request_values(store, references, request.request, len(request.entities))
+        found = read_features(store, references, request.entities, t, given)
         frozen = frozen_views(store, found[0].vectors, t)
         results = [
             {
                 "entity": one.entity,
-                "features": one.values(request.features),
+                "features": one.values(references),
                 "views": {view: view_state(vector) for view, vector in one.vectors.items()},
                 "scores": one.scores,
+                **({"details": value_details(one, references)} if request.details else {}),
             }
             for one in found
         ]

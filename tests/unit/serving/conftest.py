@@ -51,6 +51,6 @@ def loaded(store: OnlineStore, onnx: bytes) -> OnlineStore:
 def api(store, log, clock, settings) -> Iterator[httpx.Client]:
     with (
         ApiServer(create_app(store, log, clock, settings), "127.0.0.1", 0) as server,
-        httpx.Client(base_url=server.url, trust_env=False) as caller,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=60) as caller,
     ):
         yield caller

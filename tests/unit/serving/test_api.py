@@ -25,7 +25,10 @@ def key(name: str, secret: str, scopes: str) -> str:
 def guarded(loaded, log, clock, settings):
     keys = ", ".join([key("shop", "open sesame", "features+predict"), key("report", "only look", "features")])
     app = create_app(loaded, log, clock, replace(settings, api_keys=keys))
-    with ApiServer(app, "127.0.0.1", 0) as server, httpx.Client(base_url=server.url, trust_env=False) as caller:
+    with (
+        ApiServer(app, "127.0.0.1", 0) as server,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=60) as caller,
+    ):
         yield caller
 
 
@@ -137,7 +140,9 @@ def test_unknown_addresses_and_methods_have_the_same_form(api):
 
 def test_the_api_describes_itself(api):
     paths = api.get("/openapi.json").json()["paths"]
-    assert set(paths) == {"/v1/features", "/v1/predict/{model}", "/health/live", "/health/ready"}
+    assert {"/v1/features", "/v1/predict/{model}", "/get-online-features", "/health/live", "/health/ready"} <= set(
+        paths
+    )
     assert api.get("/docs").status_code == 200
 
 
