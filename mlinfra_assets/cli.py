@@ -53,7 +53,7 @@ app.command("late", short_help="What late rows would have changed.")(late.late)
 app.command("maintain", short_help="Merge small files, remove old ones.")(maintain.maintain)
 app.command("sql", short_help="Ask the lake's tables a question in SQL.")(sql.sql)
 app.command("replay", short_help="Compute one prediction from raw again.")(replay.replay)
-app.command("api", short_help="Serve the API by itself.")(api.api)
+app.add_typer(api.app, name="api", short_help="Serve the API by itself; its keys.")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -20,7 +20,8 @@ from mlinfra_assets.errors import InvalidInputError, UnavailableError
 FORMAT = 1
 FILE = "home.json"
 LOCK = "in-use.lock"
-OURS = {"lake", "redis", "dagster", "landing", "logs", "demo", "workspaces", "consumers", CLOCK_FILE, FILE, LOCK}
+KEYS = ("api-keys.json", ".api-keys.json.lock")
+OURS = {"lake", "redis", "dagster", "landing", "logs", "demo", "workspaces", "consumers", CLOCK_FILE, FILE, LOCK, *KEYS}
 """What may lie in a home that was begun without this command, by Dagster's own."""
 
 

@@ -35,7 +35,20 @@ class Settings:
         api_host: Address the API binds to. Anything but loopback needs `api_keys`.
         api_port: Port of the API.
         ui_port: Port of Dagster's web server.
-        api_keys: `name:sha256-of-key:scope+scope`, comma separated. Empty: no key is asked for, loopback only.
+        api_keys: `name:sha256-of-key:scope+scope`, comma separated. No key here and none in the file: none is asked
+            for, loopback only.
+        api_keys_file: File of API keys. Default: `<home>/api-keys.json`, if it is there.
+        api_requests_per_second: How many requests a key may make; 0: any number. Without keys nothing is counted.
+        api_entities_per_second: How many entities a key may ask about, or records send; 0: any number.
+        api_max_concurrent: Requests that are worked on at once; more are turned away.
+        api_max_connections: Connections that are held at once; more are closed.
+        api_max_body_bytes: A larger request is refused.
+        api_max_header_bytes: A request with larger headers, its address among them, is refused.
+        api_header_seconds: How long a request's headers may take to come.
+        api_body_seconds: How long its body may take.
+        api_access_log: File of the access log, `-` for stdout, `none` for no log. Default: `<home>/logs/access.jsonl`.
+        api_access_log_bytes: Past this size the log is put aside as `<file>.1`, in place of the one before.
+        api_idempotency_hours: How long the answer to a request with an `Idempotency-Key` is kept.
         max_payload_bytes: A larger message is kept in raw and quarantined.
         stream_retention_hours: How long the embedded stream keeps what raw already holds.
         consume_linger_ms: How long a consumer lets records gather for a batch, in milliseconds.
@@ -69,6 +82,18 @@ class Settings:
     api_port: int = 8090
     ui_port: int = 3000
     api_keys: str = field(default="", metadata={"secret": True})
+    api_keys_file: str = ""
+    api_requests_per_second: int = 2_000
+    api_entities_per_second: int = 100_000
+    api_max_concurrent: int = 256
+    api_max_connections: int = 1_024
+    api_max_body_bytes: int = 1_048_576
+    api_max_header_bytes: int = 16_384
+    api_header_seconds: int = 10
+    api_body_seconds: int = 10
+    api_access_log: str = ""
+    api_access_log_bytes: int = 67_108_864
+    api_idempotency_hours: int = 24
     max_payload_bytes: int = 1_048_576
     stream_retention_hours: int = 168
     consume_linger_ms: int = 200
@@ -116,6 +141,11 @@ class Settings:
     def landing(self) -> Path:
         """Folder with one sub-folder a file source, where new files are put."""
         return self.home / "landing"
+
+    @property
+    def keys_file(self) -> Path:
+        """File of API keys."""
+        return Path(self.api_keys_file) if self.api_keys_file else self.home / "api-keys.json"
 
     @property
     def table_retention(self) -> timedelta:

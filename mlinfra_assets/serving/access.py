@@ -1,76 +1,34 @@
-"""Who may ask for what: API keys with scopes, known by their hashes alone."""
+"""What an address asks of whoever calls it."""
 
 from __future__ import annotations
 
-import hmac
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Annotated
 
-from fastapi import HTTPException, Security
+from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.serving.caller import Caller, caller_of
+from mlinfra_assets.serving.scopes import FEATURES, INGEST, METRICS, OUTCOMES, PREDICT, REGISTRY, REPLAY, TRAINING
 
-FEATURES, PREDICT = "features", "predict"
-SCOPES = (FEATURES, PREDICT)
-_HASH = re.compile(r"[0-9a-f]{64}")
-_BEARER = HTTPBearer(auto_error=False, description="An API key; not asked for where none is configured.")
+__all__ = ["FEATURES", "INGEST", "METRICS", "OUTCOMES", "PREDICT", "REGISTRY", "REPLAY", "TRAINING", "requires"]
+
+_BEARER = HTTPBearer(auto_error=False, description="An API key; not asked for where there are none.")
 
 
-@dataclass(frozen=True)
-class ApiKey:
-    """One key.
+def requires(kind: str, named_by: str | None = None) -> Callable[..., Caller]:
+    """A dependency that lets a request pass whose key is good for this; it is the caller.
 
-    Attributes:
-        name: Whose it is.
-        hash: SHA-256 of the key, in hexadecimal digits.
-        scopes: What it is good for.
+    An address whose views or models stand in the body asks for the kind alone, and then for each by `Caller.needs`.
+
+    Args:
+        kind: What the address is about (`scopes.KINDS`).
+        named_by: The part of the path that names the one thing it is about; None: it is about several.
     """
 
-    name: str
-    hash: str
-    scopes: frozenset[str]
-
-
-def parse_keys(text: str) -> tuple[ApiKey, ...]:
-    """The keys of the setting `api_keys`: `name:sha256-of-key:scope+scope`, comma separated.
-
-    Raises:
-        InvalidInputError: It is not of that form; the message repeats no hash.
-    """
-    keys: list[ApiKey] = []
-    for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
-        where = f"MLINFRA_API_KEYS: entry {number}"
-        parts = entry.split(":")
-        if len(parts) != 3 or not parts[0]:
-            raise InvalidInputError(f"{where} is not of the form name:sha256-of-key:scope+scope")
-        name, digest, scopes = parts[0], parts[1].lower(), frozenset(parts[2].split("+"))
-        if not _HASH.fullmatch(digest):
-            raise InvalidInputError(f"{where} ({name}): its second part is not the SHA-256 of a key, 64 hex digits")
-        if not scopes <= set(SCOPES):
-            unknown = ", ".join(sorted(scopes - set(SCOPES))) or "none"
-            raise InvalidInputError(f"{where} ({name}): scope {unknown!r} is unknown; there are {', '.join(SCOPES)}")
-        if any(key.name == name for key in keys):
-            raise InvalidInputError(f"{where}: the name {name} is taken")
-        keys.append(ApiKey(name, digest, scopes))
-    return tuple(keys)
-
-
-def requires(keys: tuple[ApiKey, ...], scope: str) -> Callable[..., None]:
-    """A dependency that lets a request pass if it brings a key with this scope, or if no keys are configured."""
-
-    def check(credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> None:
-        if not keys:
-            return
-        given = sha256(b"" if credentials is None else credentials.credentials.encode()).hexdigest()
-        # Every key is compared, so that the time taken tells nothing about them.
-        found = [key for key in keys if hmac.compare_digest(key.hash, given)]
-        if credentials is None or not found:
-            raise HTTPException(401, "bring an API key: Authorization: Bearer <key>", {"WWW-Authenticate": "Bearer"})
-        if scope not in found[0].scopes:
-            raise HTTPException(403, f"the key {found[0].name} is not good for {scope!r}")
+    def check(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None) -> Caller:
+        caller = caller_of(request.scope)
+        caller.needs(kind, None if named_by is None else [request.path_params[named_by]])
+        return caller
 
     return check

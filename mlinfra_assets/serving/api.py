@@ -2,52 +2,75 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import FastAPI
 
 from mlinfra_assets.clock import Clock
 from mlinfra_assets.feature_store.online.store import OnlineStore
-from mlinfra_assets.serving import access
+from mlinfra_assets.serving.access_log import AccessLog
 from mlinfra_assets.serving.answers import JsonResponse
-from mlinfra_assets.serving.guard import LOOPBACK_NAMES, Guard
+from mlinfra_assets.serving.gate import Gate
+from mlinfra_assets.serving.guard import Guard
+from mlinfra_assets.serving.intake import Intake
+from mlinfra_assets.serving.keyring import Keyring
+from mlinfra_assets.serving.measures import access_log_measures, log_measures, store_measures
+from mlinfra_assets.serving.metrics import Metrics
+from mlinfra_assets.serving.observer import Observer
 from mlinfra_assets.serving.predict import Predictor
 from mlinfra_assets.serving.problems import handle_problems
 from mlinfra_assets.serving.routes.feast import feast_routes
 from mlinfra_assets.serving.routes.features import features_routes
 from mlinfra_assets.serving.routes.health import health_routes
+from mlinfra_assets.serving.routes.ingest import ingest_routes
+from mlinfra_assets.serving.routes.metrics import metrics_routes
+from mlinfra_assets.serving.routes.outcomes import outcomes_routes
 from mlinfra_assets.serving.routes.predict import predict_routes
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.log import StreamLog
 
-MAX_BODY_BYTES = 1 << 20
 
-
-def create_app(store: OnlineStore, log: StreamLog, clock: Clock, settings: Settings) -> FastAPI:
+def create_app(
+    store: OnlineStore, log: StreamLog, clock: Clock, settings: Settings, *, intake: Intake | None = None
+) -> FastAPI:
     """The API over an online store and the stream that predictions are logged to.
 
     Args:
         store: Where features and models are.
         log: Where predictions are logged.
         clock: What "now" is.
-        settings: `api_keys` says who may ask; without any, only this machine may.
+        settings: `api_keys` and `api_keys_file` say who may ask (without any, only this machine may), `api_max_*` and
+            `api_*_per_second` how much.
+        intake: Takes records and outcomes; None: they are not taken.
 
     Returns:
-        The app; `app.state.keys_required` says whether it asks for keys.
+        The app; `app.state.keys_required` says whether it asks for keys, `app.state.limits` holds the settings.
 
     Raises:
-        InvalidInputError: `api_keys` is not of its form.
+        InvalidInputError: The keys are not of their form.
     """
-    keys = access.parse_keys(settings.api_keys)
+    keys = Keyring(settings)
+    access_log, metrics = AccessLog(settings), Metrics()
+    metrics.measure(partial(store_measures, store, clock))
+    metrics.measure(partial(log_measures, log))
+    metrics.measure(partial(access_log_measures, access_log))
     app = FastAPI(
         title="mlinfra",
         summary="Features of now, and predictions that can be reproduced.",
         version="1",
         default_response_class=JsonResponse,
     )
-    app.state.keys_required = bool(keys)
-    app.add_middleware(Guard, max_bytes=MAX_BODY_BYTES, hosts=None if keys else LOOPBACK_NAMES)
+    app.state.keys_required, app.state.limits = keys.required, settings
+    app.add_middleware(Guard, keys=keys, settings=settings)
+    app.add_middleware(Gate, keys=keys, settings=settings)
+    app.add_middleware(Observer, log=access_log, metrics=metrics)
     handle_problems(app)
     app.include_router(health_routes(store, log))
-    app.include_router(features_routes(store, clock, keys))
-    app.include_router(feast_routes(store, clock, keys))
-    app.include_router(predict_routes(store, Predictor(store, log, clock), keys))
+    app.include_router(metrics_routes(metrics))
+    app.include_router(features_routes(store, clock))
+    app.include_router(feast_routes(store, clock))
+    app.include_router(predict_routes(store, Predictor(store, log, clock)))
+    if intake is not None:
+        app.include_router(ingest_routes(intake))
+        app.include_router(outcomes_routes(intake))
     return app

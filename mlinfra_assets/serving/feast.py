@@ -70,17 +70,19 @@ class OnlineFeaturesAnswer(BaseModel):
     results: list[FeatureColumn]
 
 
-def online_features(store: OnlineStore, request: OnlineFeaturesRequest, t: int) -> tuple[dict, Mapping]:
+def online_features(
+    store: OnlineStore, request: OnlineFeaturesRequest, references: Sequence[str], t: int
+) -> tuple[dict, Mapping]:
     """The answer to a request at t (microseconds since 1970 UTC), and what each view answered for the first entity.
 
-    A column of `entities` that is neither a join key nor asked for by a feature is passed over, as Feast does.
+    The references are those that `feast_references` finds in the request. A column of `entities` that is neither a join
+    key nor asked for by a feature is passed over, as Feast does.
 
     Raises:
-        InvalidInputError: Nothing or a whole view is asked for, two columns would have one name, the columns differ in
-            length, or one is missing or of another type.
+        InvalidInputError: Two columns would have one name, the columns differ in length, or one is missing or of
+            another type.
         UnavailableError: Redis cannot be reached, or holds no push of a view.
     """
-    references = _references(store, request)
     views = {name: store.view(name) for name in dict.fromkeys(r.partition(":")[0] for r in references)}
     names = _names(references, request.full_feature_names)
     columns = _by_join_key(request.entities, views)
@@ -97,8 +99,14 @@ def online_features(store: OnlineStore, request: OnlineFeaturesRequest, t: int) 
     return {"metadata": metadata, "results": results}, found[0].vectors
 
 
-def _references(store: OnlineStore, request: OnlineFeaturesRequest) -> list[str]:
-    """What is asked, view by view in order of appearance, as Feast answers it."""
+def feast_references(store: OnlineStore, request: OnlineFeaturesRequest) -> list[str]:
+    """What is asked, view by view in order of appearance, as Feast answers it.
+
+    Raises:
+        InvalidInputError: Nothing or a whole view is asked for.
+        UnknownServiceError: There is no such feature service online.
+        UnavailableError: Redis cannot be reached.
+    """
     asked = asked_features(store, None if request.feature_service else request.features, request.feature_service)
     if not asked:
         raise InvalidInputError("no features are asked for: name features, or a feature_service")

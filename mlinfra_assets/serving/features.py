@@ -73,6 +73,11 @@ def read_features(
     ]
 
 
+def views_of(references: Sequence[str]) -> list[str]:
+    """The views that are named, each once, in order."""
+    return list(dict.fromkeys(reference.partition(":")[0] for reference in references))
+
+
 def _by_view(references: Sequence[str]) -> dict[str, list[str] | None]:
     """The features wanted of each view; None: all."""
     wanted: dict[str, list[str] | None] = {}

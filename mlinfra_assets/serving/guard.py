@@ -1,59 +1,90 @@
-"""What no request gets past, before anything reads it: its size, and on an open door the name it called."""
+"""What no request gets past, before anything reads it: its size, its pace, and on an open door the name it called."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
 
-import orjson
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mlinfra_assets.serving.keyring import Keyring
+from mlinfra_assets.serving.problems import refuse
+from mlinfra_assets.settings import Settings
+
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+CLOSE = {"Connection": "close"}
+PER_HEADER = 4
 
 
 class Guard:
     """ASGI middleware.
 
+    Without API keys only this machine's own names are good, or a web page could make a browser on this machine ask (DNS
+    rebinding).
+
     Args:
         app: What is guarded.
-        max_bytes: Size of a body that is let through.
-        hosts: Names that a request may call this server by; None: any. Without API keys only this machine's own names
-            are good, or a web page could make a browser on this machine ask (DNS rebinding).
+        keys: Whether keys are asked for.
+        settings: The limits.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, hosts: Iterable[str] | None) -> None:
+    def __init__(self, app: ASGIApp, keys: Keyring, settings: Settings) -> None:
         self._app = app
-        self._max_bytes = max_bytes
-        self._hosts = None if hosts is None else frozenset(hosts)
+        self._keys = keys
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        if self._hosts is not None and _name(headers.get(b"host", "")) not in self._hosts:
-            await _answer(send, 403, "without API keys this server answers to the names of its own machine only")
+        try:
+            self._head(scope)
+            body = await self._body(receive)
+        except HTTPException as error:
+            await refuse(send, error)
             return
-        length = headers.get(b"content-length", "0")
-        if not length.isdecimal() or int(length) > self._max_bytes:
-            await _answer(send, 413, f"the request is larger than {self._max_bytes} bytes")
-            return
-        body = await self._read(receive)
-        if body is None:
-            await _answer(send, 413, f"the request is larger than {self._max_bytes} bytes")
-            return
+        if body[-1]["type"] == "http.disconnect":
+            return  # whoever asked has hung up: there is nobody to answer
         await self._app(scope, _replay(body, receive), send)
 
-    async def _read(self, receive: Receive) -> list[Message] | None:
-        """The whole request, which may not have said how long it is; None if it goes on past the limit."""
+    def _head(self, scope: Scope) -> None:
+        headers = scope["headers"]
+        size = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+        size += sum(len(name) + len(value) + PER_HEADER for name, value in headers)
+        most = self._settings.api_max_header_bytes
+        if size > most:
+            raise HTTPException(431, f"the headers and the address are larger than {most} bytes", CLOSE)
+        named = [value for name, value in headers if name == b"host"]
+        if not self._keys.required and (len(named) != 1 or _name(named[0].decode("latin-1")) not in LOOPBACK_NAMES):
+            raise HTTPException(403, "without API keys this server answers to the names of its own machine only", CLOSE)
+        for name, value in headers:
+            if name == b"content-length" and not (
+                value.isdigit() and len(value) < 19 and int(value) <= self._settings.api_max_body_bytes
+            ):
+                raise self._too_large()
+
+    async def _body(self, receive: Receive) -> list[Message]:
+        """The whole request, which may not have said how long it is."""
+        try:
+            async with asyncio.timeout(self._settings.api_body_seconds):
+                return await self._read(receive)
+        except TimeoutError:
+            seconds = self._settings.api_body_seconds
+            raise HTTPException(408, f"the request did not come within {seconds} seconds", CLOSE) from None
+
+    async def _read(self, receive: Receive) -> list[Message]:
         messages: list[Message] = []
         size = 0
-        while not messages or (messages[-1]["type"] == "http.request" and messages[-1].get("more_body")):
+        while not messages or messages[-1].get("more_body"):
             messages.append(await receive())
             size += len(messages[-1].get("body", b""))
-            if size > self._max_bytes:
-                return None
+            if size > self._settings.api_max_body_bytes:
+                raise self._too_large()
         return messages
+
+    def _too_large(self) -> HTTPException:
+        return HTTPException(413, f"the request is larger than {self._settings.api_max_body_bytes} bytes", CLOSE)
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:
@@ -71,10 +102,3 @@ def _name(host: str) -> str:
     """The name in a Host header, without its port."""
     end = host.find("]") + 1
     return host[:end] if end else host.partition(":")[0].lower()
-
-
-async def _answer(send: Send, status: int, message: str) -> None:
-    body = orjson.dumps({"error": {"message": message}})
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"connection", b"close")]})
-    await send({"type": "http.response.body", "body": body})

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 
+import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Send
 
 from mlinfra_assets.errors import InvalidInputError, MlinfraError, UnavailableError
 from mlinfra_assets.feature_store.online.errors import UnknownModelError, UnknownServiceError, UnknownViewError
 from mlinfra_assets.serving.answers import JsonResponse
+from mlinfra_assets.serving.errors import BeingWorkedOnError, RefusedRecordsError, UnknownSourceError
 
 REASONS = 20
 _log = logging.getLogger(__name__)
@@ -19,6 +22,8 @@ _STATUS: tuple[tuple[type[MlinfraError], int], ...] = (
     (UnknownViewError, 404),
     (UnknownModelError, 404),
     (UnknownServiceError, 404),
+    (UnknownSourceError, 404),
+    (BeingWorkedOnError, 409),
     (InvalidInputError, 422),
     (UnavailableError, 503),
 )
@@ -32,11 +37,21 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
+async def refuse(send: Send, error: HTTPException) -> None:
+    """Answer a request with an error before it has come to the app."""
+    body = orjson.dumps({"error": {"message": error.detail}})
+    given = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *given]
+    await send({"type": "http.response.start", "status": error.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
 async def _ours(_: Request, error: Exception) -> Response:
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     if status == 500:
         _log.error("%s: %s", type(error).__name__, error)
-    return _problem(status, str(error))
+    reasons = error.reasons if isinstance(error, RefusedRecordsError) else None
+    return _problem(status, str(error), reasons, {"Retry-After": "1"} if status == 409 else None)
 
 
 async def _not_valid(_: Request, error: Exception) -> Response:
@@ -55,7 +70,8 @@ async def _http(_: Request, error: Exception) -> Response:
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _problem(500, "the server failed; its log says how")
+    named = {"X-Request-Id": request.state.request_id}  # what observes requests has been left by then
+    return _problem(500, "the server failed; its log says how", headers=named)
 
 
 def _problem(

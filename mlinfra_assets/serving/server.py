@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from mlinfra_assets.errors import InvalidInputError, UnavailableError
+from mlinfra_assets.serving.protocol import LimitedProtocol
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10
@@ -36,7 +37,9 @@ class ApiServer:
         self._host, self._port = self._socket.getsockname()[:2]
         config = uvicorn.Config(
             app,
+            http=type("Protocol", (LimitedProtocol,), {"limits": app.state.limits}),
             log_config=None,
+            server_header=False,
             access_log=False,
             ws="none",
             lifespan="off",
@@ -117,8 +120,8 @@ def _bind(host: str, port: int, *, keys_required: bool) -> socket.socket:
         raise UnavailableError(f"{where}: {error}: set MLINFRA_API_HOST and MLINFRA_API_PORT") from error
     if not keys_required and not ipaddress.ip_address(address[0]).is_loopback:
         raise InvalidInputError(
-            f"{host} can be reached from other machines, and no API key would be asked for: set MLINFRA_API_KEYS, or "
-            "bind to 127.0.0.1"
+            f"{host} can be reached from other machines, and no API key would be asked for: make one with "
+            "mlinfra api key create, or bind to 127.0.0.1"
         )
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:

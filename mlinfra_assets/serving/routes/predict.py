@@ -11,17 +11,17 @@ from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.serving import access
 from mlinfra_assets.serving.answers import JsonResponse, time
 from mlinfra_assets.serving.bodies import PredictAnswer, PredictRequest
+from mlinfra_assets.serving.caller import Caller
 from mlinfra_assets.serving.frozen import frozen_views, headers
 from mlinfra_assets.serving.predict import Predictor
 
 
-def predict_routes(store: OnlineStore, predictor: Predictor, keys: tuple[access.ApiKey, ...]) -> APIRouter:
+def predict_routes(store: OnlineStore, predictor: Predictor) -> APIRouter:
     """The addresses that predict.
 
     Args:
         store: Knows the open breakers.
         predictor: Predicts and logs.
-        keys: Who may ask; empty: anyone.
     """
     router = APIRouter()
 
@@ -29,12 +29,14 @@ def predict_routes(store: OnlineStore, predictor: Predictor, keys: tuple[access.
         "/v1/predict/{model}",
         summary="Predictions about entities, logged before they are answered",
         response_model=PredictAnswer,
-        dependencies=[Depends(access.requires(keys, access.PREDICT))],
     )
     def predict(
-        model: Annotated[str, Path(max_length=128)], request: Annotated[PredictRequest, Body()]
+        model: Annotated[str, Path(max_length=128)],
+        request: Annotated[PredictRequest, Body()],
+        caller: Annotated[Caller, Depends(access.requires(access.PREDICT, "model"))],
     ) -> JsonResponse:
         """One prediction for each entity by the version in production. An entity never seen is scored on nulls."""
+        caller.takes(len(request.entities))
         made = predictor.predict(model, request.entities)
         frozen = frozen_views(store, made.views, to_micros(made.predicted_at))
         return JsonResponse(

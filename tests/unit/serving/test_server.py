@@ -37,7 +37,7 @@ def test_a_port_that_is_taken_is_said(app):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104
 def test_an_open_address_without_keys_is_refused(app, host):
-    with pytest.raises(InvalidInputError, match="set MLINFRA_API_KEYS, or bind to 127"):
+    with pytest.raises(InvalidInputError, match="make one with mlinfra api key create, or bind to 127"):
         ApiServer(app, host, 0)
 
 

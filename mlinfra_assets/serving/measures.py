@@ -1,0 +1,53 @@
+"""How what the API rests on stands, in numbers: the views' age, open breakers, the stream of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlinfra_assets import names
+from mlinfra_assets.clock import Clock, to_micros
+from mlinfra_assets.errors import UnavailableError
+from mlinfra_assets.feature_store.online.store import OnlineStore
+from mlinfra_assets.serving.access_log import AccessLog
+from mlinfra_assets.serving.metrics import Measured
+from mlinfra_assets.streams.log import StreamLog
+
+MICROS = 1_000_000
+
+
+def store_measures(store: OnlineStore, clock: Clock) -> Iterator[Measured]:
+    """The online store: whether it answers, and each view's age and size."""
+    try:
+        views, opened = store.views(), store.breakers.all()
+    except UnavailableError:
+        yield "mlinfra_online_store_up", "Whether Redis answers.", {}, 0.0
+        return
+    yield "mlinfra_online_store_up", "Whether Redis answers.", {}, 1.0
+    t = to_micros(clock.now())
+    for view in views:
+        labels = {"view": view.name}
+        yield (
+            "mlinfra_view_age_seconds",
+            "Time since the newest row that a view knows.",
+            labels,
+            (t - view.epoch) / MICROS,
+        )
+        yield "mlinfra_view_entities", "Entities that a view holds.", labels, float(view.entities)
+    for subject in sorted(opened):
+        yield "mlinfra_breaker_open", "Breakers that are open.", {"subject": subject}, 1.0
+
+
+def log_measures(log: StreamLog) -> Iterator[Measured]:
+    """The stream that predictions are logged to: whether it answers."""
+    try:
+        log.end(names.PREDICTIONS)
+    except UnavailableError:
+        up = 0.0
+    else:
+        up = 1.0
+    yield "mlinfra_prediction_log_up", "Whether the stream of predictions answers.", {}, up
+
+
+def access_log_measures(log: AccessLog) -> Iterator[Measured]:
+    """The access log: what it could not keep."""
+    yield "mlinfra_api_access_log_lost_lines", "Lines that could not be written.", {}, float(log.lost)
