@@ -19,6 +19,7 @@ from mlinfra_assets.commands import (
     doctor,
     features,
     late,
+    live,
     maintain,
     quarantine,
     replay,
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.command("demo", short_help="Play a shop's year, and reproduce each prediction.")(demo.demo)
 app.command("up", short_help="Start the UI, the schedules and the API.")(up.up)
 app.command("consume", short_help="Follow streams into raw and processed.")(consume.consume)
+app.command("live", short_help="Feed streams into online values.")(live.live)
 app.command("doctor", short_help="Say what is configured and what is not well.")(doctor.doctor)
 app.add_typer(features.app, name="features", short_help="Feature views: versions, changes, users.")
 app.command("sources", short_help="What comes in, and how far raw is behind.")(sources_list.sources)

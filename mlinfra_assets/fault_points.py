@@ -33,6 +33,10 @@ POINTS = {
     "online.after_batch": "a part of a push is in Redis",
     "online.before_switch": "all of a push is in Redis, the old one is still served",
     "online.after_switch": "a push is served, nobody has been told",
+    "live.after_read": "a live updater has read some events, nothing of them is in a tail",
+    "tail.before_append": "a chunk of events is ready, nothing of it is in the tail",
+    "tail.after_append": "a chunk is in the tail, nobody has been told",
+    "tail.before_trim": "a part of a tail is about to be cut, the parts before it are",
     "outcomes.after_stream": "outcomes are in the stream, the table of what was sent does not hold them",
 }
 """Every point that there is, and what stands where when it is reached."""

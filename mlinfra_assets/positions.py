@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,14 @@ class Positions:
     Attributes:
         offsets: Last offset included, by partition. A partition that is missing has contributed nothing.
         releases: Number of quarantine releases included (they are numbered from 1).
+        batch: Of what an online store was fed from the stream itself: by partition the last offset that came in a
+            batch. What lies past it, up to `offsets`, was judged record by record. A partition that is missing came in
+            batches alone.
     """
 
     offsets: Mapping[int, int] = field(default_factory=dict)
     releases: int = 0
+    batch: Mapping[int, int] = field(default_factory=dict)
 
     def covers(self, partition: int, offset: int, release: int | None = None) -> bool:
         """Whether the record at this position (released as number `release`, or never held) is included."""
@@ -30,16 +35,17 @@ class Positions:
 
     def to_dict(self) -> dict[str, object]:
         """A JSON-ready form, with partitions in order."""
-        return {"offsets": {str(p): self.offsets[p] for p in sorted(self.offsets)}, "releases": self.releases}
+        found: dict[str, object] = {"offsets": _by_text(self.offsets), "releases": self.releases}
+        return found | ({"batch": _by_text(self.batch)} if self.batch else {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> Positions:
         """The inverse of `to_dict`."""
-        offsets = data.get("offsets", {})
+        offsets, batch = data.get("offsets", {}), data.get("batch", {})
         releases = data.get("releases", 0)
-        if not isinstance(offsets, Mapping) or not isinstance(releases, int):
+        if not isinstance(offsets, Mapping) or not isinstance(batch, Mapping) or not isinstance(releases, int):
             raise TypeError(f"not positions: {data!r}")
-        return cls(offsets={int(p): int(o) for p, o in offsets.items()}, releases=releases)
+        return cls(_by_number(offsets), releases, _by_number(batch))
 
     def to_json(self) -> str:
         """Canonical JSON: equal positions give equal text."""
@@ -66,6 +72,14 @@ def merge(*many: Mapping[str, Positions]) -> dict[str, Positions]:
             elif not _contains(known, positions):
                 raise ValueError(f"watermarks of {source} cross: {known.to_json()} and {positions.to_json()}")
     return merged
+
+
+def _by_text(offsets: Mapping[int, int]) -> dict[str, int]:
+    return {str(p): offsets[p] for p in sorted(offsets)}
+
+
+def _by_number(offsets: Mapping[Any, Any]) -> dict[int, int]:
+    return {int(p): int(o) for p, o in offsets.items()}
 
 
 def _contains(outer: Positions, inner: Positions) -> bool:

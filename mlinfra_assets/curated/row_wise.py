@@ -108,11 +108,17 @@ def run(sql: str, rows: pl.DataFrame, relation: str = BATCH) -> pl.DataFrame:
     Returns:
         The result in the order of `rows`; times are in UTC.
     """
-    with duckdb.connect(config={"enable_external_access": "false", "threads": "1"}) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set lock_configuration = true")
+    with connect() as connection:
         connection.register(relation, rows.to_arrow())
         return pl.DataFrame(connection.sql(sql).to_arrow_table())
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A DuckDB of its own in memory, in UTC, that reaches no file, no network and no setting."""
+    connection = duckdb.connect(config={"enable_external_access": "false", "threads": "1"})
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set lock_configuration = true")
+    return connection
 
 
 def prove(name: str, sql: str, columns: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ from mlinfra_assets.errors import InvalidInputError, UnavailableError
 from mlinfra_assets.names import OWN_STREAMS
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.errors import MissingTopicError, StreamResetError
+from mlinfra_assets.streams.kafka_arrivals import KafkaArrivals
 from mlinfra_assets.streams.kafka_follower import KafkaFollower
 from mlinfra_assets.streams.kafka_reader import STALL_SECONDS, KafkaReader, OffsetsGoneError
 from mlinfra_assets.streams.kafka_topics import KafkaTopics
@@ -126,6 +127,14 @@ class KafkaLog:
         """
         self.topics.require(topic)
         return KafkaFollower(self._settings, topic, group)
+
+    def arrivals(self, topic: str, group: str) -> KafkaArrivals:
+        """A place at a topic, as a member of a group. See `StreamLog.arrivals`.
+
+        Raises:
+            UnavailableError: There is no such topic, or Kafka cannot be reached.
+        """
+        return KafkaArrivals(self._settings, self.topics, topic, group)
 
     def behind(self, topic: str, after: Mapping[int, int], most: int) -> int:
         """Offsets past `after`, at most `most`: records, and what lies between them."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import polars as pl
 
+from mlinfra_assets.streams.arrivals import Arrivals
 from mlinfra_assets.streams.follower import Follower
 from mlinfra_assets.streams.record import NewRecord
 from mlinfra_assets.streams.topic_state import TopicState
@@ -57,6 +58,15 @@ class StreamLog(Protocol):
         Args:
             topic: Which.
             group: Name that the consumers share who divide the topic's partitions among them.
+        """
+        ...
+
+    def arrivals(self, topic: str, group: str) -> Arrivals:
+        """A place at a topic for a reader that stays and takes records as they arrive.
+
+        Args:
+            topic: Which.
+            group: Name that the readers share who divide the topic's partitions among them.
         """
         ...
 

@@ -18,6 +18,7 @@ from mlinfra_assets.streams.entry_id import first_offset, from_offset, to_offset
 from mlinfra_assets.streams.errors import RetentionGapError
 from mlinfra_assets.streams.record import NewRecord
 from mlinfra_assets.streams.records import batches, sizes
+from mlinfra_assets.streams.redis_arrivals import RedisArrivals
 from mlinfra_assets.streams.redis_follower import RedisFollower
 from mlinfra_assets.streams.topic_state import TopicState
 
@@ -115,6 +116,10 @@ class RedisLog:
     def follow(self, topic: str, group: str) -> RedisFollower:  # noqa: ARG002 - a stream is one partition
         """An eye on a topic, on the log's own connections. See `StreamLog.follow`."""
         return RedisFollower(self._client, PREFIX + topic, PARTITION)
+
+    def arrivals(self, topic: str, group: str) -> RedisArrivals:  # noqa: ARG002 - a stream is one partition
+        """A place at a topic, on the log's own connections. See `StreamLog.arrivals`."""
+        return RedisArrivals(self, topic, PARTITION)
 
     def behind(self, topic: str, after: Mapping[int, int], most: int) -> int:
         """Entries past `after`, at most `most`.

@@ -94,7 +94,10 @@ def _arranged(
     else:
         entity = np.concatenate([np.zeros(0, np.int32), *found.numbers])
         found.numbers.clear()
-    order, starts, event_time, known_at = arrange(entity, wanted.keys.height, found.coordinates())
+    at = found.coordinates()
+    order, starts, event_time, known_at = arrange(entity, wanted.keys.height, at)
+    partition = at.place[0][order] if at.place[0].any() else None
+    del at
     repeated += int(np.count_nonzero(entity >= 0)) - len(order)
     del entity
     inputs = tuple(found.input(view, j).arranged(order) for j in range(len(view.inputs)))
@@ -114,6 +117,7 @@ def _arranged(
             without_key=gatherer.without_key,
             not_finite=int(np.logical_or.reduce(strange).sum()) if strange else 0,
         ),
+        partition=partition,
     )
 
 

@@ -153,12 +153,14 @@ class EntityRows:
         known_at: int64[n], microseconds since 1970 UTC.
         inputs: One column for each of `view.inputs`.
         replaced: For a dataset with a primary key, else None.
+        partition: Integers[n], the partition of each row; None: all are of partition 0.
     """
 
     event_time: np.ndarray
     known_at: np.ndarray
     inputs: tuple[InputColumn, ...]
     replaced: Replacements | None = None
+    partition: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.event_time)
@@ -196,6 +198,7 @@ class PreparedRows:
         keys: The join keys of each entity, in order: distinct, sorted. None if made by `from_entities` without keys.
         report: What became of the rows that were given.
         uses: The rows of the other views whose features are looked up, by name.
+        partition: Integers[rows], the partition of each row; None: all are of partition 0, or nobody asks.
     """
 
     starts: np.ndarray
@@ -206,6 +209,7 @@ class PreparedRows:
     keys: pl.DataFrame | None = None
     report: PrepareReport = field(default_factory=PrepareReport)
     uses: Mapping[str, PreparedRows] = field(default_factory=dict)
+    partition: np.ndarray | None = None
 
     @property
     def entities(self) -> int:
@@ -223,6 +227,7 @@ class PreparedRows:
             known_at=self.known_at[begin:end],
             inputs=tuple(column.cut(begin, end) for column in self.inputs),
             replaced=None if self.replaced is None else self.replaced.cut(begin, end),
+            partition=None if self.partition is None else self.partition[begin:end],
         )
 
     @classmethod

@@ -1,8 +1,9 @@
 """An entity's base as bytes: the rows that its features are evaluated from, checked when they are read back.
 
-Little-endian: magic, CRC-32 of the rest, number of rows, number of columns, whether rows can be replaced; event times
-and known-at times as int64; then each column: kind, width of a value, whether a validity byte per row follows, those,
-the values; for strings first the dictionary. Integers take 1, 2, 4 or 8 bytes, whichever the whole column needs.
+Little-endian: magic, CRC-32 of the rest, number of rows, number of columns, flags (1: rows can be replaced, 2:
+partitions follow); event times and known-at times as int64; partitions as int32; then each column: kind, width of a
+value, whether a validity byte per row follows, those, the values; for strings first the dictionary. Integers take 1, 2,
+4 or 8 bytes, whichever the whole column needs.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ _HEADER = Struct("<4sI")
 _SIZES = Struct("<IHB")
 _COLUMN = Struct("<BBB")
 _LENGTH = Struct("<I")
+_REPLACED, _PARTITIONS = 1, 2
 _TIME = np.dtype("<i8")
+_PARTITION = np.dtype("<i4")
 _UNSIGNED = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
 _SIGNED = {1: np.dtype("<i1"), 2: np.dtype("<i2"), 4: np.dtype("<i4"), 8: np.dtype("<i8")}
 
@@ -49,6 +52,8 @@ class BaseEncoder:
         self._starts = rows.starts.tolist()
         self._event_time = _bytes(rows.event_time.astype(_TIME))
         self._known_at = _bytes(rows.known_at.astype(_TIME))
+        self._partition = None if rows.partition is None else _bytes(rows.partition.astype(_PARTITION))
+        self._flags = _REPLACED * (rows.replaced is not None) | _PARTITIONS * (rows.partition is not None)
         self._columns = [
             _StringColumn(column, rows.starts) if column.type.kind == "string" else _PlainColumn(column)
             for column in rows.inputs
@@ -58,10 +63,12 @@ class BaseEncoder:
         """The base of entity i."""
         begin, end = self._starts[i], self._starts[i + 1]
         parts = [
-            _SIZES.pack(end - begin, len(self._columns), self._rows.replaced is not None),
+            _SIZES.pack(end - begin, len(self._columns), self._flags),
             self._event_time[8 * begin : 8 * end],
             self._known_at[8 * begin : 8 * end],
         ]
+        if self._partition is not None:
+            parts.append(self._partition[4 * begin : 4 * end])
         for column in self._columns:
             parts += column.parts(i, begin, end)
         if self._rows.replaced is not None:
@@ -142,17 +149,19 @@ def decode(view: FeatureView, data: bytes, wanted: Collection[int] | None = None
     reader = _Reader(data)
     kinds = input_types(view)
     try:
-        count, columns, replaced = _SIZES.unpack(reader.take(_SIZES.size))
-        if columns != len(kinds) or bool(replaced) != bool(view.dataset.primary_key):
+        count, columns, flags = _SIZES.unpack(reader.take(_SIZES.size))
+        replaced = bool(flags & _REPLACED)
+        if columns != len(kinds) or replaced != bool(view.dataset.primary_key):
             raise DamagedBaseError(f"its base has {columns} columns, and the view {len(kinds)}: it is another view's")
         event_time, known_at = reader.array(_TIME, count), reader.array(_TIME, count)
+        partition = reader.array(_PARTITION, count) if flags & _PARTITIONS else None
         inputs = [reader.column(kind, count) for kind in kinds]
         chains = reader.replacements(count) if replaced else None
         reader.finish()
     except (struct_error, ValueError, LookupError) as error:
         raise DamagedBaseError(f"its base cannot be read: {error}") from error
     chosen = inputs if wanted is None else [inputs[j] for j in wanted]
-    return EntityRows(event_time, known_at, tuple(chosen), chains)
+    return EntityRows(event_time, known_at, tuple(chosen), chains, partition)
 
 
 class _Reader:

@@ -30,6 +30,10 @@ class StalePushError(MlinfraError):
     """What is being served is newer than what was to be pushed; nothing was changed."""
 
 
+class PinnedError(MlinfraError):
+    """The view was rolled back to another version, which stays until it is resumed; nothing was changed."""
+
+
 class PushLostError(UnavailableError):
     """Redis lost a part of a push while it was being written; what was served before still is."""
 

@@ -16,8 +16,9 @@ from mlinfra_assets.feature_store.duration import UNITS
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.online import scripts
 from mlinfra_assets.feature_store.online.codec import BaseEncoder
-from mlinfra_assets.feature_store.online.errors import PushLostError, StalePushError, redis_errors
+from mlinfra_assets.feature_store.online.errors import PinnedError, PushLostError, StalePushError, redis_errors
 from mlinfra_assets.feature_store.online.keys import encode_key
+from mlinfra_assets.feature_store.online.pinning import Pin
 from mlinfra_assets.feature_store.online.record import PushRecord
 from mlinfra_assets.feature_store.online.trimming import trim
 from mlinfra_assets.feature_store.registry import ViewDocument
@@ -137,6 +138,12 @@ class Push:
                 f"view {self._document.name}: Redis serves push {served.number}, with rows up to "
                 f"{from_micros(served.epoch).isoformat()}, and this push ends at "
                 f"{from_micros(self._record.epoch).isoformat()}: nothing was changed; push from the current tables"
+            )
+        if answer[0] == b"pinned":
+            pin = Pin.from_json(answer[1])
+            raise PinnedError(
+                f"view {self._document.name} is rolled back to version {pin.version}, by {pin.by}: {pin.why}; version "
+                f"{self._document.version} was not pushed: `mlinfra online resume {self._document.name}` ends that"
             )
         if answer[0] == b"lost":
             raise PushLostError(

@@ -1,8 +1,8 @@
-"""Reading a view: the bases of some entities and, at the moment of the question, their features."""
+"""Reading a view: the bases and tails of some entities and, at the moment of the question, their features."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,12 +24,16 @@ from mlinfra_assets.feature_store.online.errors import (
     redis_errors,
 )
 from mlinfra_assets.feature_store.online.keys import encode_key
+from mlinfra_assets.feature_store.online.merging import merged
 from mlinfra_assets.feature_store.online.models import OnlineModels
 from mlinfra_assets.feature_store.online.record import PushRecord
 from mlinfra_assets.feature_store.online.scores import OnlineScores
+from mlinfra_assets.feature_store.online.tail_codec import decode_tail
+from mlinfra_assets.feature_store.online.tail_state import TailState
 from mlinfra_assets.feature_store.online.vector import STATUSES, OnlineVector
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.positions import Positions
 
 AT_ONCE = 1_000
 """Entities that one step in Redis reads."""
@@ -48,6 +52,49 @@ class _Question:
     view: FeatureView
     inputs: tuple[int, ...]
     named: bool
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What one step in Redis says of a view.
+
+    Attributes:
+        record: The push that is served.
+        document: Its view.
+        bases: The base of each entity asked for; None: it has none.
+        tail: How the version's tail stands; None: there is no whole one.
+        tail_text: The same as Redis holds it; empty: there is none.
+        tails: The records of each entity asked for; None: it has none.
+    """
+
+    record: PushRecord
+    document: ViewDocument
+    bases: list[bytes | None]
+    tail: TailState | None
+    tail_text: bytes
+    tails: list[bytes | None]
+
+    @property
+    def covered(self) -> Positions:
+        """What the bases cover of the dataset's source."""
+        return self.record.watermark.get(self.document.source, Positions())
+
+    @property
+    def watermark(self) -> Mapping[str, Positions]:
+        """What bases and tails together cover of each source."""
+        if self.tail is None:
+            return self.record.watermark
+        return {**self.record.watermark, self.document.source: self.tail.watermark(self.covered)}
+
+    @property
+    def epoch(self) -> int:
+        """Known-at time of the newest row, microseconds since 1970 UTC."""
+        return max(self.record.epoch, 0 if self.tail is None else self.tail.epoch)
+
+    @property
+    def complete_from(self) -> int:
+        """All that matters from this moment on is there, microseconds since 1970 UTC."""
+        return max(self.record.complete_from, 0 if self.tail is None else self.tail.complete_from)
 
 
 class ViewReader:
@@ -73,7 +120,8 @@ class ViewReader:
         Raises:
             NotLoadedError: There is none.
         """
-        return self._fetch([])[:2]
+        found = self.fetch([])
+        return found.record, found.document
 
     def read(
         self,
@@ -105,28 +153,39 @@ class ViewReader:
             if self.served()[1].view.key_schema == schema:
                 raise
             return self._read_some(keys, t, features, models, request)
-        record, document, bases = self._fetch(encoded)
-        if document.view.key_schema != schema:
+        found = self.fetch(encoded)
+        if found.document.view.key_schema != schema:
             # The view has been pushed with another key since it was last read.
             return self._read_some(keys, t, features, models, request)
-        if t < record.complete_from:
+        if t < found.complete_from:
             raise UnavailableError(
                 f"view {self._name}: what Redis holds is whole for moments from "
-                f"{from_micros(record.complete_from).isoformat()} on, and {from_micros(t).isoformat()} is asked for: "
+                f"{from_micros(found.complete_from).isoformat()} on, and {from_micros(t).isoformat()} is asked for: "
                 "see that the clock is right"
             )
-        question = self._question(document, features)
+        question = self._question(found.document, features)
+        past = {} if found.tail is None else found.tail.past(found.covered)
+        tails = found.tails if past else [None] * len(keys)
         entities = [
-            None if base is None else self._decode(document.view, question, key, base)
-            for key, base in zip(keys, bases, strict=True)
+            self._decode(found.document.view, question, key, base, tail, past)
+            for key, base, tail in zip(keys, found.bases, tails, strict=True)
         ]
         named = pl.DataFrame(keys, schema=dtypes(schema), orient="row") if question.named else None
         rows = PreparedRows.from_entities(question.view, entities, named)
-        return _answer(record, question.view, rows, t, models, request)
+        return _answer(found, question.view, rows, t, models, request)
 
-    def _decode(self, view: FeatureView, question: _Question, key: tuple, base: bytes) -> EntityRows:
+    def _decode(
+        self,
+        view: FeatureView,
+        question: _Question,
+        key: tuple,
+        base: bytes | None,
+        tail: bytes | None,
+        past: Mapping[int, tuple[int, int]],
+    ) -> EntityRows | None:
         try:
-            return decode(view, base, question.inputs)
+            rows = None if base is None else decode(view, base, question.inputs)
+            return rows if tail is None else merged(rows, decode_tail(view, tail, question.inputs), past)
         except DamagedBaseError as error:
             raise DamagedBaseError(
                 f"view {self._name}, entity {key}: {error}; materialize online/{self._name} to push it again"
@@ -150,7 +209,12 @@ class ViewReader:
         self._questions[document.version, features] = question
         return question
 
-    def _fetch(self, keys: list[bytes]) -> tuple[PushRecord, ViewDocument, list[bytes | None]]:
+    def fetch(self, keys: list[bytes]) -> Fetched:
+        """What Redis holds of some entities, by encoded key, and how the view stands, all of one moment.
+
+        Raises:
+            NotLoadedError: There is no whole push.
+        """
         known = self._document
         with redis_errors(f"reading view {self._name}"):
             version = "" if known is None else known.version
@@ -162,7 +226,8 @@ class ViewReader:
         record = PushRecord.from_json(found[0])
         if known is None or known.version != record.version:
             known = self._document = self._parse(record, found[1])
-        return record, known, found[2]
+        text = found[3] or b""
+        return Fetched(record, known, found[2], TailState.from_json(text) if text else None, text, found[4])
 
     def _parse(self, record: PushRecord, text: bytes | None) -> ViewDocument:
         try:
@@ -178,7 +243,7 @@ class ViewReader:
 
 
 def _answer(
-    record: PushRecord,
+    found: Fetched,
     view: FeatureView,
     rows: PreparedRows,
     t: int,
@@ -188,17 +253,17 @@ def _answer(
     scores = OnlineScores(models, view, t)
     index = np.arange(rows.entities, dtype=np.int64)
     evaluated = evaluate_at(view, rows, index, np.full(rows.entities, t, np.int64), None, scores, request=request)
-    versions = scores.versions
+    versions, watermark = scores.versions, found.watermark
     return [
         OnlineVector(
             values=values,
             status=STATUSES[status],
             event_time=None if status == NOT_FOUND else latest,
-            version=record.version,
-            watermark=record.watermark,
-            epoch=record.epoch,
+            version=found.record.version,
+            watermark=watermark,
+            epoch=found.epoch,
             scores=versions,
-            run=record.run,
+            run=found.record.run,
         )
         for values, status, latest in zip(
             evaluated.features.iter_rows(named=True),

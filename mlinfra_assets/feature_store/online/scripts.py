@@ -1,8 +1,12 @@
 """What Redis does in one step, in Lua: everything that compares before it writes.
 
-A view has one hash of state: `current`, the number of the push that is served; `last`, the number last given out; and
-for each push that is kept `push:<n>` (its record as JSON) and `document:<n>`. The bases of push n are a hash of their
-own, `<state>:<n>`, by encoded entity key; a push that does not hold as many as its record says is no whole one.
+A view has one hash of state: `current`, the number of the push that is served; `last`, the number last given out; for
+each push that is kept `push:<n>` (its record as JSON) and `document:<n>`; and the states of tails (`tail_scripts`). The
+bases of push n are a hash of their own, `<state>:<n>`, by encoded entity key; a push that does not hold as many as its
+record says is no whole one.
+
+`preceding` is the number of the last push of the version before, which is kept; `pinned` says that a version was rolled
+back to, by whom and why: pushes of others are then refused.
 
 Pushes are ordered by the known-at time of their newest row, then by how far their watermark reaches, then by number.
 The first two do not compare pushes that read different sources: there the number alone decides. Every number stays
@@ -10,6 +14,8 @@ below 2**53, since Lua's are doubles.
 """
 
 from __future__ import annotations
+
+from mlinfra_assets.feature_store.online.tail_scripts import WHOLE
 
 _NEWER = """
 local function newer(a, b)
@@ -19,6 +25,10 @@ local function newer(a, b)
     end
   end
   return a.number > b.number
+end
+local function pinned_to_another(version)
+  local pin = redis.call('HGET', KEYS[1], 'pinned')
+  return pin and cjson.decode(pin).version ~= version
 end
 local function served()
   local number = redis.call('HGET', KEYS[1], 'current')
@@ -31,6 +41,7 @@ BEGIN = (
     + """
 -- KEYS: state. ARGV: record without its number, document. Returns {'ok', number} or {'stale', record served}.
 local mine = cjson.decode(ARGV[1])
+if pinned_to_another(mine.version) then return {'pinned', redis.call('HGET', KEYS[1], 'pinned')} end
 mine.number = tonumber(redis.call('HGET', KEYS[1], 'last') or '0') + 1
 local current = served()
 if current and newer(cjson.decode(current), mine) then return {'stale', current} end
@@ -50,6 +61,7 @@ local mine = redis.call('HGET', KEYS[1], 'push:' .. number)
 local current = served()
 if current and (not mine or newer(cjson.decode(current), cjson.decode(mine))) then return {'stale', current} end
 if not mine or cjson.decode(mine).token ~= token then return {'lost'} end
+if pinned_to_another(cjson.decode(mine).version) then return {'pinned', redis.call('HGET', KEYS[1], 'pinned')} end
 """
 )
 
@@ -71,33 +83,84 @@ return {'ok'}
 SWITCH = (
     _CHECK
     + """
--- KEYS: state, bases. ARGV: number, token, bases. Serves the push, and deletes those that it is newer than.
+-- KEYS: state, bases. ARGV: number, token, bases. Serves the push, and deletes those that it is newer than, but for the
+-- last one of another version, to which it can be rolled back; and the tails of versions that have no push any more.
 if redis.call('HGET', KEYS[1], 'current') == number then return {'ok'} end
 if redis.call('HLEN', KEYS[2]) ~= tonumber(ARGV[3]) then return {'lost'} end
 redis.call('PERSIST', KEYS[2])
+local before, kept = redis.call('HGET', KEYS[1], 'current'), redis.call('HGET', KEYS[1], 'preceding')
+local text = before and redis.call('HGET', KEYS[1], 'push:' .. before)
+if text and cjson.decode(text).version ~= cjson.decode(mine).version then
+  kept = before
+  redis.call('HSET', KEYS[1], 'preceding', kept)
+end
 redis.call('HSET', KEYS[1], 'current', number)
+local versions = {}
 local fields = redis.call('HKEYS', KEYS[1])
 for _, field in ipairs(fields) do
   local other = string.match(field, '^push:(%d+)$')
-  if other and other ~= number and newer(cjson.decode(mine), cjson.decode(redis.call('HGET', KEYS[1], field))) then
+  local push = other and cjson.decode(redis.call('HGET', KEYS[1], field))
+  if push and other ~= number and other ~= kept and newer(cjson.decode(mine), push) then
     redis.call('HDEL', KEYS[1], field, 'document:' .. other)
     redis.call('UNLINK', KEYS[1] .. ':' .. other)
+  elseif push then
+    versions[push.version] = true
+  end
+end
+for _, field in ipairs(fields) do
+  local version = string.match(field, '^tail:(.+)$')
+  if version and not versions[version] then
+    redis.call('HDEL', KEYS[1], field)
+    redis.call('UNLINK', KEYS[1] .. ':' .. field)
   end
 end
 return {'ok'}
 """
 )
 
-READ = """
+READ = (
+    WHOLE
+    + """
 -- KEYS: state. ARGV: version whose document the reader has, entity keys.
--- Returns {record, document or nothing, {base or nothing ...}}; {} if no whole push is there.
+-- Returns {record, document or nothing, {base or nothing ...}, state of the tail or nothing, {records or nothing ...}};
+-- {} if no whole push is there.
 local number = redis.call('HGET', KEYS[1], 'current')
 local text = number and redis.call('HGET', KEYS[1], 'push:' .. number)
 if not text then return {} end
 local bases, record = KEYS[1] .. ':' .. number, cjson.decode(text)
 if redis.call('HLEN', bases) ~= record.entities then return {} end
 local document = record.version ~= ARGV[1] and redis.call('HGET', KEYS[1], 'document:' .. number)
-return {text, document, #ARGV > 1 and redis.call('HMGET', bases, unpack(ARGV, 2)) or {}}
+local found = #ARGV > 1 and redis.call('HMGET', bases, unpack(ARGV, 2)) or {}
+local records = KEYS[1] .. ':tail:' .. record.version
+local tail = whole_tail(record.version, records)
+return {text, document, found, tail, tail and #ARGV > 1 and redis.call('HMGET', records, unpack(ARGV, 2)) or {}}
+"""
+)
+
+ROLL_BACK = """
+-- KEYS: state. ARGV: by whom, why, when. Serves the last push of the version before, and pins it: no push of another
+-- version is taken. Returns {'ok', pin}, {'pinned', pin}: it is already, or {'none'}: there is no whole push of
+-- another.
+local pin = redis.call('HGET', KEYS[1], 'pinned')
+if pin then return {'pinned', pin} end
+local current, kept = redis.call('HGET', KEYS[1], 'current'), redis.call('HGET', KEYS[1], 'preceding')
+local text = kept and redis.call('HGET', KEYS[1], 'push:' .. kept)
+if not text then return {'none'} end
+local push = cjson.decode(text)
+if redis.call('HLEN', KEYS[1] .. ':' .. kept) ~= push.entities then return {'none'} end
+pin = cjson.encode({version = push.version, by = ARGV[1], why = ARGV[2], at = ARGV[3]})
+redis.call('HSET', KEYS[1], 'current', kept, 'preceding', current, 'pinned', pin)
+return {'ok', pin}
+"""
+
+RESUME = """
+-- KEYS: state. Serves the push that it was rolled back from, and takes pushes of any version. Returns {'ok', version},
+-- or {'none'}: nothing is pinned.
+if not redis.call('HGET', KEYS[1], 'pinned') then return {'none'} end
+local current, kept = redis.call('HGET', KEYS[1], 'current'), redis.call('HGET', KEYS[1], 'preceding')
+redis.call('HDEL', KEYS[1], 'pinned')
+redis.call('HSET', KEYS[1], 'current', kept, 'preceding', current)
+return {'ok', cjson.decode(redis.call('HGET', KEYS[1], 'push:' .. kept)).version}
 """
 
 PROMOTE = """

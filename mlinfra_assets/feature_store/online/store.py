@@ -13,10 +13,12 @@ from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.online.errors import NotLoadedError, UnknownViewError, redis_errors
 from mlinfra_assets.feature_store.online.frozen import OnlineBreakers
 from mlinfra_assets.feature_store.online.models import OnlineModel, OnlineModels
+from mlinfra_assets.feature_store.online.pinning import Pinning
 from mlinfra_assets.feature_store.online.push import Progress, Push, PushReport
 from mlinfra_assets.feature_store.online.read import ViewReader
 from mlinfra_assets.feature_store.online.record import PushRecord
 from mlinfra_assets.feature_store.online.services import OnlineServices
+from mlinfra_assets.feature_store.online.tail import ViewTail
 from mlinfra_assets.feature_store.online.vector import OnlineVector
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
@@ -127,6 +129,20 @@ class OnlineStore:
             except NotLoadedError:
                 continue
         return found
+
+    def pinning(self, name: str) -> Pinning:
+        """Whether a view was rolled back, and the way to do it.
+
+        Raises:
+            NotLoadedError: As `read`.
+            UnknownViewError: As `read`.
+        """
+        self._reader(name)
+        return Pinning(self._client, name, _state(name))
+
+    def tail(self, name: str) -> ViewTail:
+        """The tail of a view, to append to."""
+        return ViewTail(self._client, name, _state(name))
 
     def push_model(self, name: str, version: str, onnx: bytes, inputs: Sequence[str], promoted_at: int) -> None:
         """Serve a version of a model, unless one that was promoted later is being served.

@@ -38,4 +38,5 @@ def trim(view: FeatureView, rows: PreparedRows, since: int) -> PreparedRows:
         inputs=tuple(InputColumn(c.type, c.values[order], c.validity[order], c.dictionary) for c in rows.inputs),
         replaced=None if rows.replaced is None else take(rows.replaced, order),
         keys=None if rows.keys is None else rows.keys[left],
+        partition=None if rows.partition is None else rows.partition[order],
     )
