@@ -5,18 +5,18 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 
 from bench.ingest.data import FIRST_EARLIER, earlier
 from bench.ingest.source import NAME, drop, empty, send, settings, source
-from mlinfra_assets import names
 from mlinfra_assets.clock import SystemClock
 from mlinfra_assets.contracts.source import Source
-from mlinfra_assets.ingest.processed import validate_source
-from mlinfra_assets.ingest.streams import land_stream
+from mlinfra_assets.ingest.consumer import Pace, SourceConsumer
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.redis_server import embedded
@@ -24,8 +24,8 @@ from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.log import StreamLog
 
 RUN = Provenance("bench", "code")
-SMALL_FILES = 64
-"""So many commits are merged into one file, as a consumer that stays does."""
+BATCH = 100_000
+MAX_PAYLOAD = 1 << 20
 EARLIER = 20
 """Events of a commit that was made before the measurement."""
 ROUNDS = 2
@@ -44,20 +44,14 @@ def ready(data: Path, variant: str) -> Callable[[], Lake]:
     log, topic = empty(given, system)
     atexit.register(_end, given, log, topic)
     events = pl.read_parquet(data / "events.parquet")
-    if commits:
-        send(given, log, topic, earlier(int(commits) * EARLIER))
-    send(given, log, topic, events)
     lake, declared = Lake(given.lake), source(system, topic)
-    for number in range(1, int(commits or 0) + 1):
-        _ingest(lake, log, declared, EARLIER, 1)
-        if number % SMALL_FILES == 0:
-            for zone in names.ingested(NAME):
-                lake.table(names.table(*zone)).maintain(SMALL_FILES)
-    size = max(1, events.height // ROUNDS) if commits else None
+    if done := min(int(commits or 0), events.height // EARLIER):  # of a very small question few
+        send(given, log, topic, earlier(done * EARLIER))
+        _catch_up(lake, log, declared, EARLIER)
+    send(given, log, topic, events)
 
     def work() -> Lake:
-        for _ in range(ROUNDS if commits else 1):
-            _ingest(lake, log, declared, size, 1 if commits else None)
+        _catch_up(lake, log, declared, max(1, events.height // ROUNDS) if commits else BATCH)
         return lake
 
     return work
@@ -72,11 +66,12 @@ def save(lake: Lake, path: Path) -> None:
     found.write_parquet(path)
 
 
-def _ingest(lake: Lake, log: StreamLog, declared: Source, size: int | None, commits: int | None) -> None:
-    clock = SystemClock()
-    land_stream(lake, log, declared, RUN, clock, max_records=size, max_commits=commits)
-    validated = validate_source(lake, declared, RUN, clock.now(), max_payload_bytes=1 << 20)
-    assert validated.quarantined == 0, validated.reasons
+def _catch_up(lake: Lake, log: StreamLog, declared: Source, batch: int) -> None:
+    """What `mlinfra consume --until-caught-up` does."""
+    pace = Pace(linger=0.0, max_batch=batch, keep=timedelta(days=7))
+    consumer = SourceConsumer(lake, log, declared, RUN, SystemClock(), pace, MAX_PAYLOAD)
+    for consumed in consumer.catch_up(threading.Event()):
+        assert consumed.validated.quarantined == 0, consumed.validated.reasons
 
 
 def _end(given: Settings, log: StreamLog, topic: str) -> None:

@@ -1,6 +1,6 @@
 """A source followed by a process that stays: the same landing and validation as a run's, a small batch at a time.
 
-Progress is what the tables hold, as everywhere. So a consumer may be killed, started twice, or race with a run that a
+While a batch goes through the contract the next one lands, if the stream goes on. Progress is what the tables hold, as everywhere. So a consumer may be killed, started twice, or race with a run that a
 sensor asked for: whoever commits first is first, and the other goes on from there.
 """
 
@@ -18,7 +18,8 @@ from mlinfra_assets.clock import Clock
 from mlinfra_assets.connectors.schema_registry import SchemaRegistry
 from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.ingest.processed import Validated, validate_source
-from mlinfra_assets.ingest.raw import Landed
+from mlinfra_assets.ingest.landings import Landings
+from mlinfra_assets.ingest.raw import CommittedRows, Landed, raw_table
 from mlinfra_assets.ingest.streams import land_stream, standing, trim_stream
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
@@ -33,7 +34,7 @@ IDLE = 30.0
 """Seconds after which a consumer without new records looks for releases, and for rows that others landed."""
 TRIM = 3600.0
 """Seconds after which it removes from the stream what raw has held for long."""
-MOST_BEHIND = 100_000
+MOST_BEHIND = 10_000
 SMALL_FILES = 64
 """So many commits of one consumer are merged into one file."""
 
@@ -101,7 +102,8 @@ class SourceConsumer:
         schema_registry: SchemaRegistry | None = None,
     ) -> None:
         assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
-        self._lake = lake
+        self._lake = lake.kept()
+        self._landing_lake = lake.kept()  # its own handles: a table's users wait for each other
         self._log = log
         self._source = source
         self._topic = source.ingest.topic
@@ -110,16 +112,17 @@ class SourceConsumer:
         self._pace = pace
         self._max_payload_bytes = max_payload_bytes
         self._schema_registry = schema_registry
-        self._raw = lake.table(names.table(*names.raw(source.name)))
+        self._raw = raw_table(self._lake, source)
         self._commits = 0
 
     def catch_up(self, stop: threading.Event) -> Iterator[Consumed]:
         """The batches up to the stream's end as it is when there is nothing more to read, or to the stop."""
-        while not stop.is_set():
-            batch = self._batch(None)
-            yield batch
-            if not batch.landed.commits:
-                return
+        with self._landings() as landings:
+            while not stop.is_set() or landings.begun:
+                batch = self._batch(landings, None, stop)
+                yield batch
+                if not batch.landed.commits:
+                    return
 
     def follow(self, stop: threading.Event, group: str) -> Iterator[Consumed]:
         """The batches as they come, also empty ones, until the stop, which lets a batch be finished.
@@ -134,24 +137,27 @@ class SourceConsumer:
             UnavailableError: The stream or the lake is gone; following again goes on from what the tables hold.
             RetentionGapError, StreamResetError: Going on would lose records.
         """
-        with closing(self._log.follow(self._topic, f"{group}-{self._source.name}")) as follower:
-            yield from self._followed(stop, follower)
+        with (
+            closing(self._log.follow(self._topic, f"{group}-{self._source.name}")) as follower,
+            self._landings() as landings,
+        ):
+            yield from self._followed(stop, follower, landings)
 
-    def _followed(self, stop: threading.Event, follower: Follower) -> Iterator[Consumed]:
+    def _followed(self, stop: threading.Event, follower: Follower, landings: Landings) -> Iterator[Consumed]:
         begun = time.monotonic()
-        looked, trimmed, full = begun - IDLE, begun, False
-        while not stop.is_set():
+        looked, trimmed = begun - IDLE, begun
+        while not stop.is_set() or landings.begun:
             found = standing(self._raw, self._log, self._source)
             own = follower.partitions()
             # A position may also have to move where no record is: over the marks of transactions.
-            behind = any(own is None or partition in own for partition in found.behind)
+            behind = landings.begun or any(own is None or partition in own for partition in found.behind)
             if not follower.wait(found.held, 0.0 if behind else LOOK) and not behind:
                 if time.monotonic() - looked < IDLE:
                     continue
-            elif not full:
+            elif not landings.begun:
                 stop.wait(self._pace.linger)
-            batch = self._batch(follower.partitions())
-            looked, full = time.monotonic(), batch.landed.records >= self._pace.max_batch
+            batch = self._batch(landings, follower.partitions(), stop)
+            looked = time.monotonic()
             follower.held(batch.landed.positions.offsets)
             yield batch
             if time.monotonic() - trimmed >= TRIM:
@@ -159,10 +165,12 @@ class SourceConsumer:
                     trim_stream(self._lake, self._log, self._source, self._clock.now() - self._pace.keep)
                 trimmed = time.monotonic()
 
-    def _batch(self, partitions: frozenset[int] | None) -> Consumed:
-        """Land one batch, and bring it, and whatever else raw holds, through the contract."""
-        landed = land_stream(
-            self._lake,
+    def _landings(self) -> Landings:
+        return Landings(self._land, self._pace.max_batch)
+
+    def _land(self, partitions: frozenset[int] | None) -> Landed:
+        return land_stream(
+            self._landing_lake,
             self._log,
             self._source,
             self._provenance,
@@ -171,14 +179,19 @@ class SourceConsumer:
             max_records=self._pace.max_batch,
             max_commits=1,
         )
-        validated = self._settled()
+
+    def _batch(self, landings: Landings, partitions: frozenset[int] | None, stop: threading.Event) -> Consumed:
+        """A batch that is in raw, brought through the contract with whatever else raw holds."""
+        landed = landings.next(partitions, go_on=not stop.is_set())
+        validated = self._settled(landed.last)
+        landed.last = None  # whoever is told of the batch need not hold its rows
         self._commits += landed.commits
         if self._commits >= SMALL_FILES:
             self._compact()
         behind = self._log.behind(self._topic, landed.positions.offsets, MOST_BEHIND) if landed.commits else 0
         return Consumed(self._source, landed, validated, behind)
 
-    def _settled(self) -> Validated:
+    def _settled(self, committed: CommittedRows | None) -> Validated:
         """Validate; where another writer was faster, again from what the tables hold now."""
         while True:
             try:
@@ -189,6 +202,7 @@ class SourceConsumer:
                     self._clock.now(),
                     max_payload_bytes=self._max_payload_bytes,
                     schema_registry=self._schema_registry,
+                    committed=committed,
                 )
             except ProgressConflictError:
                 continue

@@ -67,8 +67,9 @@ class LateRecords:
 
     def count(self, valid: pl.DataFrame) -> Lateness:
         """Those among the valid records of a batch, which were not written yet."""
-        rows = valid.filter(~pl.col(names.ASSUMED)).sort(names.PARTITION, names.OFFSET, names.ROW)
-        parts = rows.select(names.PARTITION, names.EVENT_TIME, names.KNOWN_AT).partition_by(names.PARTITION)
+        places = valid.select(names.PARTITION, names.OFFSET, names.ROW, names.EVENT_TIME, names.KNOWN_AT, names.ASSUMED)
+        rows = places.filter(~pl.col(names.ASSUMED)).sort(names.PARTITION, names.OFFSET, names.ROW)
+        parts = rows.partition_by(names.PARTITION)
         return sum((self._of_partition(part) for part in parts), start=Lateness())
 
     def _of_partition(self, rows: pl.DataFrame) -> Lateness:

@@ -25,6 +25,7 @@ from mlinfra_assets.ingest.known_rows import known_rows
 from mlinfra_assets.ingest.lateness import Lateness, LateRecords
 from mlinfra_assets.ingest.profiles import Profiles
 from mlinfra_assets.ingest.publication import again, publish, stamped, standing, stats_columns
+from mlinfra_assets.ingest.raw import CommittedRows
 from mlinfra_assets.ingest.source_breaker import SourceBreaker
 from mlinfra_assets.ingest.source_tables import SourceTables, covered
 from mlinfra_assets.ingest.waiting import waiting
@@ -90,6 +91,7 @@ class Validated:
 class _Reading:
     max_payload_bytes: int
     schemas: KeptSchemas
+    committed: CommittedRows | None
 
 
 def validate_source(
@@ -100,6 +102,7 @@ def validate_source(
     *,
     max_payload_bytes: int,
     schema_registry: SchemaRegistry | None = None,
+    committed: CommittedRows | None = None,
 ) -> Validated:
     """Bring what raw holds past the processed table through the contract, as far as the source's breaker lets it.
 
@@ -110,6 +113,7 @@ def validate_source(
         now: The present, UTC: when a breaker opens or closes.
         max_payload_bytes: A larger message is quarantined unread.
         schema_registry: Who knows the schemas of messages that name one; None: what the lake holds is enough.
+        committed: What a commit has just added to raw, so that it need not be read where nothing else waits.
 
     Raises:
         IncompatibleContractError: The contract may not follow the published ones; nothing was written.
@@ -121,7 +125,7 @@ def validate_source(
     tables.ensure(source, provenance)
     _keep_state(tables, source, provenance)  # as a run that was killed left it
     profiles = Profiles(lake, source, provenance)
-    reading = _Reading(max_payload_bytes, KeptSchemas(lake, schema_registry))
+    reading = _Reading(max_payload_bytes, KeptSchemas(lake, schema_registry), committed)
     breaker = SourceBreaker(lake, source, provenance, now)
     result = Validated(was_open=breaker.state().is_open)
     late = LateRecords(lake, source.name, tables.processed)
@@ -155,7 +159,8 @@ def _advance(
     result: Validated,
 ) -> bool:
     """Take up the batches in order; returns whether to start again, because earlier ones may be written now."""
-    for span, batch in waiting(tables, source, breaker.cuts()):
+    for found in waiting(tables, source, breaker.cuts(), reading.committed):
+        span, batch = found.span, found.rows
         decided = breaker.decided(span)
         if decided is None and breaker.waits(span):
             continue  # what comes after it is the probe
@@ -177,7 +182,8 @@ def _advance(
             if verdict == "start_again":
                 return True
         came_late = late.count(processed.valid)
-        publish(tables, source, provenance, processed, {span.partition: span.last}, profiles.inputs)
+        computed_from = {tables.raw.name: found.version, **profiles.inputs}
+        publish(tables, source, provenance, processed, (span.partition, span.last), computed_from)
         _keep_state(tables, source, provenance)
         result.reports.append(processed.report)
         result.late += came_late
@@ -209,7 +215,8 @@ def _let_in(tables: SourceTables, source: Source, provenance: Provenance, readin
     if releases.is_empty():
         return
     held = [("offset", ">=", releases["offset"].min()), ("offset", "<=", releases["offset"].max())]
-    raw = tables.raw.read(where=held).join(
+    version = tables.raw.version()
+    raw = tables.raw.read(version=version, where=held).join(
         releases.select("partition", "offset").unique(), on=["partition", "offset"], how="semi"
     )
     let_in = process(
@@ -224,7 +231,7 @@ def _let_in(tables: SourceTables, source: Source, provenance: Provenance, readin
     before = covered(tables.processed, source.name)
     tables.processed.append(
         tables.processed.widened(let_in.valid),
-        provenance=stamped(tables, source, provenance, before, {}, releases=last),
+        provenance=stamped(tables, source, provenance, before, {}, {tables.raw.name: version}, releases=last),
         advance={**standing(source.name, before), app: (done or None, last)},
         stats_columns=stats_columns(tables.processed, tables, source),
         schema_mode="merge",

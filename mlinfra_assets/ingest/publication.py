@@ -29,22 +29,34 @@ def publish(
     source: Source,
     provenance: Provenance,
     processed: Processed,
-    after: Mapping[int, int],
-    judged_by: Mapping[str, int],
+    upto: tuple[int, int],
+    computed_from: Mapping[str, int],
 ) -> None:
-    """Write the quarantine, then the valid rows; each table knows by itself what it already holds."""
-    for partition, last in after.items():
-        of_it = pl.col(names.PARTITION) == partition
-        bad, valid = processed.quarantined.filter(of_it), processed.valid.filter(of_it)
-        again(partial(_add_missing, tables, source, provenance, bad, partition))
-        if half := half_published(tables.processed, tables.quarantine, source.name, partition):
-            valid = half.valid(valid)
-        for table, rows in ((tables.quarantine, bad), (tables.processed, valid)):
-            again(partial(_add, tables, table, source, provenance, rows, (partition, last), judged_by))
+    """Write the quarantine, then the valid rows; each table knows by itself what it already holds.
+
+    Args:
+        tables: The source's tables.
+        source: Whose rows.
+        provenance: Run and code version that the commits name.
+        processed: What the contract made of a batch, which is of one partition.
+        upto: That partition, and the batch's last offset.
+        computed_from: The tables' versions that the batch was read and judged from, by name.
+    """
+    bad, valid = processed.quarantined, processed.valid
+    again(partial(_add_missing, tables, source, provenance, bad, upto[0], computed_from))
+    if half := half_published(tables.processed, tables.quarantine, source.name, upto[0]):
+        valid = half.valid(valid)
+    for table, rows in ((tables.quarantine, bad), (tables.processed, valid)):
+        again(partial(_add, tables, table, source, provenance, rows, upto, computed_from))
 
 
 def _add_missing(
-    tables: SourceTables, source: Source, provenance: Provenance, rows: pl.DataFrame, partition: int
+    tables: SourceTables,
+    source: Source,
+    provenance: Provenance,
+    rows: pl.DataFrame,
+    partition: int,
+    computed_from: Mapping[str, int],
 ) -> None:
     """Add records to the quarantine that it has come past, as an earlier run took them for valid and then ended."""
     app = f"{application(source.name, partition)}/late"
@@ -55,7 +67,7 @@ def _add_missing(
     before = covered(tables.quarantine, source.name)
     tables.quarantine.append(
         missing,
-        provenance=stamped(tables, source, provenance, before, {}),
+        provenance=stamped(tables, source, provenance, before, {}, computed_from),
         advance={**standing(source.name, before), app: (done, (done or 0) + 1)},
         stats_columns=stats_columns(tables.quarantine, tables, source),
         schema_mode="merge",
@@ -69,7 +81,7 @@ def _add(
     provenance: Provenance,
     rows: pl.DataFrame,
     upto: tuple[int, int],
-    judged_by: Mapping[str, int],
+    computed_from: Mapping[str, int],
 ) -> None:
     """Add those of a partition's rows up to an offset that the table does not hold yet."""
     partition, last = upto
@@ -78,13 +90,20 @@ def _add(
         return
     before = covered(table, source.name)
     table.append(
-        table.widened(rows if done is None else rows.filter(pl.col(names.OFFSET) > done)),
-        provenance=stamped(tables, source, provenance, before, {partition: last}, judged_by=judged_by),
+        table.widened(_past(rows, done)),
+        provenance=stamped(tables, source, provenance, before, {partition: last}, computed_from),
         advance={**standing(source.name, before), application(source.name, partition): (done, last)},
         stats_columns=stats_columns(table, tables, source),
         schema_mode="merge",
     )
     reach("processed.between_commits" if table is tables.quarantine else "processed.after_commit")
+
+
+def _past(rows: pl.DataFrame, done: int | None) -> pl.DataFrame:
+    first = rows[names.OFFSET].min()
+    if done is None or not isinstance(first, int) or first > done:
+        return rows
+    return rows.filter(pl.col(names.OFFSET) > done)
 
 
 def again(act: Callable[[], None]) -> None:
@@ -115,12 +134,12 @@ def stamped(
     provenance: Provenance,
     before: Positions,
     after: Mapping[int, int],
+    computed_from: Mapping[str, int],
     releases: int | None = None,
-    judged_by: Mapping[str, int] | None = None,
 ) -> Provenance:
     """What a commit says of its origin: how far the source is covered by then, and the tables that it rests on."""
     now = Positions(offsets={**before.offsets, **after}, releases=before.releases if releases is None else releases)
-    inputs = {tables.raw.name: tables.raw.version(), **(judged_by or {})}
+    inputs = dict(computed_from)
     if tables.releases.exists():
         inputs[tables.releases.name] = tables.releases.version()
     return Provenance(

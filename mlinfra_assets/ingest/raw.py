@@ -40,6 +40,26 @@ RAW_SCHEMA = pl.Schema(
 )
 
 
+@dataclass(frozen=True)
+class CommittedRows:
+    """Rows of the raw table as one commit added them.
+
+    The commit went in because the table stood at `before`, so at `version` the table holds past `before` these rows and
+    no others: who has them need not read them.
+
+    Attributes:
+        rows: Columns of `RAW_SCHEMA`.
+        before: Last offset that the table held before, by partition.
+        after: Last offset that it held afterwards, of the partitions that moved.
+        version: The table's Delta version that the commit made.
+    """
+
+    rows: pl.DataFrame
+    before: Mapping[int, int]
+    after: Mapping[int, int]
+    version: int
+
+
 @dataclass
 class Landed:
     """What one landing did.
@@ -50,6 +70,7 @@ class Landed:
         commits: Delta commits made.
         positions: How far the table has come.
         version: The table's Delta version afterwards.
+        last: What the last of these commits added; None: there was none, or it is not at hand.
     """
 
     records: int = 0
@@ -57,6 +78,7 @@ class Landed:
     commits: int = 0
     positions: Positions = field(default_factory=Positions)
     version: int = 0
+    last: CommittedRows | None = None
 
     def add(self, rows: pl.DataFrame) -> None:
         """Count a commit."""
@@ -108,7 +130,7 @@ def commit_rows(
     provenance: Provenance,
     before: Mapping[int, int],
     after: Mapping[int, int],
-) -> None:
+) -> CommittedRows:
     """Add rows and move the table's positions, in one commit.
 
     Args:
@@ -124,13 +146,14 @@ def commit_rows(
     """
     reach("raw.before_commit")
     covered = Positions(offsets={**before, **after})
-    table.append(
+    commit = table.append(
         rows,
         provenance=replace(provenance, positions={source.name: covered}),
         advance={application(source.name, p): (before.get(p), last) for p, last in after.items()},
         stats_columns=["partition", "offset", "known_at", "landed_at"],
     )
     reach("raw.after_commit")
+    return CommittedRows(rows, dict(before), dict(after), commit.version)
 
 
 def ensure_raw(table: LakeTable, source: Source, provenance: Provenance) -> None:

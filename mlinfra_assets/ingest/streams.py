@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +12,7 @@ import polars as pl
 from mlinfra_assets.clock import Clock
 from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.fault_points import reach
+from mlinfra_assets.ingest.ahead import ahead
 from mlinfra_assets.ingest.raw import (
     RAW_SCHEMA,
     Landed,
@@ -99,7 +99,8 @@ def land_stream(
         clock: Says when records land.
         partitions: The partitions to read; None: all.
         max_records: Most records of a commit; None: `BATCH_RECORDS`.
-        max_commits: So many commits, then it is left for the next time; None: up to the end.
+        max_commits: So many commits, then it is left for the next time, and what the last one added is at hand; None:
+            up to the end.
         accept_gap: Go on past records that are gone: the operator's decision, which the table's commit records.
 
     Raises:
@@ -121,7 +122,7 @@ def land_stream(
     while behind := {p: last for p, last in end.items() if held.get(p, -1) < last}:
         frames = log.read(topic, after=held, upto=behind, max_records=most, max_bytes=BATCH_BYTES)
         if max_commits is None:
-            frames = _ahead(frames)
+            frames = ahead(frames)
         for records, reached in _to_the_end(frames, behind, most):
             reach("raw.after_read")
             after = {p: offset for p, offset in reached.items() if offset > held.get(p, -1)}
@@ -129,12 +130,13 @@ def land_stream(
                 continue
             rows = raw_rows(source, _unseen(records, held), clock.now(), provenance.run_id)
             try:
-                commit_rows(table, source, rows, provenance, held, after)
+                committed = commit_rows(table, source, rows, provenance, held, after)
             except ProgressConflictError:
                 break  # another writer was faster: go on from what the table says now
             held = {**held, **after}
             landed.add(rows)
             if landed.commits == max_commits:
+                landed.last = committed
                 return _finished(landed, table, held)
         held = offsets(table, source.name, sorted({*held, *end}))
     return _finished(landed, table, held)
@@ -175,15 +177,6 @@ def _accept_gap(table: LakeTable, log: StreamLog, source: Source, provenance: Pr
     commit_rows(
         table, source, nothing, replace(provenance, extra=extra), held, {p: last for p, (_, last) in gaps.items()}
     )
-
-
-def _ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same frames, each read while the one before it is written."""
-    with ThreadPoolExecutor(1, "read-ahead") as reader:
-        following = reader.submit(next, frames, None)
-        while (frame := following.result()) is not None:
-            following = reader.submit(next, frames, None)
-            yield frame
 
 
 def _finished(landed: Landed, table: LakeTable, held: Mapping[int, int]) -> Landed:

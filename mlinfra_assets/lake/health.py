@@ -76,6 +76,12 @@ def verify(table: str, folder: Path, known: int | None, version: int, after: int
         )
 
 
+def is_newest(folder: Path, version: int) -> bool:
+    """Whether no commit follows a version: told from three files, however many the log has."""
+    here, following = log_file(folder, version).exists(), log_file(folder, version + 1).exists()
+    return here and not following and last_checkpoint(folder) <= version
+
+
 def diagnose(table: str, folder: Path, cause: str) -> LakeCorruptError | None:
     """Why a table cannot be opened, if damaged log files are the reason."""
     known = confirmed(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -47,11 +48,34 @@ class Lake:
             raise InvalidInputError(f"{name!r} is not the name of a table: words of letters, digits, _ . - joined by /")
         return LakeTable(name, f"{self.root}/{name}", self.storage_options)
 
+    def kept(self) -> KeptLake:
+        """The same tables, for who asks for them again and again."""
+        return KeptLake(self.root, self.storage_options)
+
     def tables(self) -> list[str]:
         """Names of all tables, sorted."""
         if self.root.startswith("s3://"):
             return sorted(object_store.folders_with(self.root, LOG, self.storage_options))
         return sorted(_below(Path(self.root), ""))
+
+
+class KeptLake(Lake):
+    """The tables under a root, each opened once: asked for again it is the same object, and its log is not read anew.
+
+    A table's own lock makes its users wait for each other, so threads that are to work side by side have one each.
+    """
+
+    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+        super().__init__(root, storage_options)
+        self._tables: dict[str, LakeTable] = {}
+        self._lock = threading.Lock()
+
+    def table(self, name: str) -> LakeTable:
+        """A table by name; it need not exist."""
+        with self._lock:
+            if name not in self._tables:
+                self._tables[name] = super().table(name)
+            return self._tables[name]
 
 
 def _below(folder: Path, prefix: str) -> Iterator[str]:

@@ -31,6 +31,7 @@ class OpenedTable:
         self.options = dict(options)
         self.folder = None if "://" in uri else Path(uri)
         self._handle: DeltaTable | None = None
+        self._past: DeltaTable | None = None  # the older version that was asked for last
         self._verified = -1
         self._epoch: tuple[int, int] | None = None  # the newest restore, and the version up to which that is known
         self._readable: tuple[Readable, int] | None = None  # and the version up to which that is known
@@ -74,8 +75,10 @@ class OpenedTable:
             raise MissingTableError(
                 f"table {self.name} has no version {version}: it has the versions 0 to {latest.version()}"
             )
-        with explained(self.name, self.uri):
-            return self._open(version)
+        if self._past is None or self._past.version() != version:
+            with explained(self.name, self.uri):
+                self._past = self._open(version)
+        return self._past
 
     def epoch(self) -> int:
         """Version of the newest restore, 0 if there was none, as of the handle."""
@@ -129,6 +132,7 @@ class OpenedTable:
     def drop(self) -> None:
         """Forget the handle: the next use opens anew."""
         self._handle = None
+        self._past = None
         self._verified = -1
         self._epoch = None
         self._readable = None
@@ -155,6 +159,8 @@ class OpenedTable:
     def _current(self) -> DeltaTable:
         with explained(self.name, self.uri):
             if self._handle is not None:
+                if self.folder is not None and health.is_newest(self.folder, self._handle.version()):
+                    return self._handle
                 try:
                     self._handle.update_incremental()
                 except DeltaError:

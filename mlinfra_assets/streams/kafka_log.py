@@ -102,7 +102,7 @@ class KafkaLog:
         wanted = {p: last for p, last in upto.items() if p in start}
         reader, through = self._unparked(topic), False
         try:
-            for frame in batches(reader.portions(start, wanted), max_records, max_bytes):
+            for frame in batches(reader.portions(start, wanted, max_records), max_records, max_bytes):
                 self._refuse_another(topic, state)
                 yield frame
             through = True

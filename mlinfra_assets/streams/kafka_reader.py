@@ -23,6 +23,7 @@ from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.errors import StreamResetError
 from mlinfra_assets.streams.kafka_config import LOGIN_ERRORS, UNKNOWN_TOPIC, client_config, explained, reachable
 from mlinfra_assets.streams.records import RECORDS, TIMESTAMP, Headers, binary_column, headers_column, sizes
+from mlinfra_assets.streams.uncollected import uncollected
 
 FIRST_LOOK = 1_000
 LOOK_RECORDS = 20_000
@@ -77,12 +78,13 @@ class KafkaReader:
         """Disconnect."""
         self._consumer.close()
 
-    def portions(self, start: Mapping[int, int], upto: Mapping[int, int]) -> Iterator[pl.DataFrame]:
+    def portions(self, start: Mapping[int, int], upto: Mapping[int, int], most: int) -> Iterator[pl.DataFrame]:
         """The records from the offsets `start` on, up to and including `upto`, in frames of a few megabytes.
 
         Args:
             start: First offset that may be handed out, of every partition of the topic.
             upto: Last offset, of the partitions that are asked for.
+            most: No frame crosses a multiple of so many records: who ends there goes on there without a new start.
 
         Raises:
             OffsetsGoneError: The brokers do not hold a partition from its start on.
@@ -93,14 +95,15 @@ class KafkaReader:
         if not self._beyond:
             self._pass_over(upto)
         open_ = {p for p, last in upto.items() if self._positions[p] <= last}
-        look, progressed_at = FIRST_LOOK, time.monotonic()
+        look, room, progressed_at = FIRST_LOOK, most, time.monotonic()
         held: list[Message] = []
         if open_:
             # What lay past the end of the last read comes first, and once: what lies past this one is kept again.
             held, self._beyond = self._beyond, []
         while open_:
-            messages, held = held or self._next(look), []
-            records = self._records(messages, upto)
+            with uncollected():
+                records = self._records(held or self._next(min(look, room)), upto)
+                held = []
             done = {p for p in open_ if self._positions[p] > upto[p]}
             open_ -= done
             if records is not None or done:
@@ -112,6 +115,7 @@ class KafkaReader:
                 )
             if records is not None:
                 look = max(1, min(LOOK_RECORDS, LOOK_BYTES * records.height // max(int(sizes(records).sum()), 1)))
+                room = most - (most - room + records.height) % most
                 yield records
 
     @property

@@ -21,6 +21,7 @@ from mlinfra_assets.streams.records import batches, sizes
 from mlinfra_assets.streams.redis_arrivals import RedisArrivals
 from mlinfra_assets.streams.redis_follower import RedisFollower
 from mlinfra_assets.streams.topic_state import TopicState
+from mlinfra_assets.streams.uncollected import uncollected
 
 PREFIX = "mlinfra:stream:"
 PARTITION = 0
@@ -98,7 +99,8 @@ class RedisLog:
         if last is None:
             return
         self.state(topic).refuse_misfit(after, None)
-        yield from batches(self._portions(topic, after.get(PARTITION, -1), last), max_records, max_bytes)
+        portions = self._portions(topic, after.get(PARTITION, -1), last, max_records)
+        yield from batches(portions, max_records, max_bytes)
 
     def trim(self, topic: str, upto: Mapping[int, int], before: datetime | None = None) -> int:
         """Remove the records up to and including `upto`, only those appended before `before`; returns how many."""
@@ -131,22 +133,29 @@ class RedisLog:
         with reachable(self._client):
             return int(self._behind(keys=[PREFIX + topic], args=[b"-" if start is None else from_offset(start), most]))
 
-    def _portions(self, topic: str, position: int, last: int) -> Iterator[pl.DataFrame]:
-        """Records, fetched in portions whose size follows that of the records seen."""
-        look = FIRST_LOOK
+    def _portions(self, topic: str, position: int, last: int, most: int) -> Iterator[pl.DataFrame]:
+        """Records, fetched in portions whose size follows that of the records seen.
+
+        None crosses a multiple of `most` records: who ends there has not fetched what comes after it.
+        """
+        look, room = FIRST_LOOK, most
         while position < last:
             start = b"(" + from_offset(position) if position >= 0 else b"-"
-            found, gone = self._portion(topic, start, from_offset(last), look)
+            asked = min(look, room)
+            with uncollected():
+                found, gone = self._portion(topic, start, from_offset(last), asked)
+                portion = entry.to_frame(found) if found else None
+                del found
             if gone > position:
                 raise RetentionGapError(topic, PARTITION, position + 1, gone, None)
-            if not found:
+            if portion is None:
                 return
-            portion = entry.to_frame(found)
             position = int(portion["offset"][-1])
             yield portion
-            if len(found) < look:
+            if portion.height < asked:
                 return
-            look = max(1, min(LOOK, LOOK_BYTES * look // max(int(sizes(portion).sum()), 1)))
+            look = max(1, min(LOOK, LOOK_BYTES * asked // max(int(sizes(portion).sum()), 1)))
+            room = room - asked or most
 
     def _portion(self, topic: str, start: bytes, last: bytes, count: int) -> tuple[list, int]:
         """Entries from `start` on, and the last offset that was ever removed (-1: none), seen at one moment."""

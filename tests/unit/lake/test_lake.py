@@ -52,3 +52,27 @@ def test_options_of_the_object_store_come_from_the_aws_variables() -> None:
         "AWS_ENDPOINT_URL": "http://localhost:9",
         "AWS_ALLOW_HTTP": "true",
     }
+
+
+def test_a_kept_lake_opens_a_table_once_and_sees_what_others_commit(tmp_path: Path) -> None:
+    kept, others = Lake(str(tmp_path)).kept(), Lake(str(tmp_path))
+    assert kept.table("raw/lines") is kept.table("raw/lines")
+    assert others.table("raw/lines") is not others.table("raw/lines")
+    assert not kept.table("raw/lines").exists()
+    others.table("raw/lines").append(numbered(0, 3), provenance=BY)
+    assert numbers(kept.table("raw/lines")) == [0, 1, 2, 3]
+    others.table("raw/lines").append(numbered(4, 5), provenance=BY)
+    others.table("raw/lines").checkpoint()
+    assert numbers(kept.table("raw/lines")) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_kept_table_sees_commits_whose_log_files_are_gone(tmp_path: Path) -> None:
+    kept = Lake(str(tmp_path)).kept().table("raw/lines")
+    kept.append(numbered(0, 3), provenance=BY)
+    others = Lake(str(tmp_path)).table("raw/lines")
+    others.append(numbered(4, 5), provenance=BY)
+    others.append(numbered(6, 7), provenance=BY)
+    others.checkpoint()
+    for version in range(others.version()):  # as another engine's clean-up of the log leaves it
+        (tmp_path / "raw" / "lines" / "_delta_log" / f"{version:020d}.json").unlink()
+    assert numbers(kept) == list(range(8))
