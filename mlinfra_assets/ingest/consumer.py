@@ -1,7 +1,8 @@
 """A source followed by a process that stays: the same landing and validation as a run's, a small batch at a time.
 
-While a batch goes through the contract the next one lands, if the stream goes on. Progress is what the tables hold, as everywhere. So a consumer may be killed, started twice, or race with a run that a
-sensor asked for: whoever commits first is first, and the other goes on from there.
+While a batch goes through the contract the next one lands, if the stream goes on. Progress is what the tables hold, as
+everywhere. So a consumer may be killed, started twice, or race with a run that a sensor asked for: whoever commits first
+is first, and the other goes on from there.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from mlinfra_assets import names
 from mlinfra_assets.clock import Clock
 from mlinfra_assets.connectors.schema_registry import SchemaRegistry
 from mlinfra_assets.contracts.source import Source, StreamIngest
-from mlinfra_assets.ingest.processed import Validated, validate_source
 from mlinfra_assets.ingest.landings import Landings
+from mlinfra_assets.ingest.processed import Validated, validate_source
 from mlinfra_assets.ingest.raw import CommittedRows, Landed, raw_table
 from mlinfra_assets.ingest.streams import land_stream, standing, trim_stream
 from mlinfra_assets.lake.lake import Lake

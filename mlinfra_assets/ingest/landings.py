@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
+from typing import Self
 
 from mlinfra_assets.ingest.raw import Landed
 
@@ -27,7 +28,7 @@ class Landings:
         self._thread = ThreadPoolExecutor(1, "landing")
         self._begun: Future[Landed] | None = None
 
-    def __enter__(self) -> Landings:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
