@@ -1,8 +1,8 @@
 """A source followed by a process that stays: the same landing and validation as a run's, a small batch at a time.
 
 While a batch goes through the contract the next one lands, if the stream goes on. Progress is what the tables hold, as
-everywhere. So a consumer may be killed, started twice, or race with a run that a sensor asked for: whoever commits first
-is first, and the other goes on from there.
+everywhere. So a consumer may be killed, started twice, or race with a run that a sensor asked for: whoever commits
+first is first, and the other goes on from there.
 """
 
 from __future__ import annotations
