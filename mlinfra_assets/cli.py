@@ -21,6 +21,7 @@ from mlinfra_assets.commands import (
     late,
     live,
     maintain,
+    online,
     quarantine,
     replay,
     sources_list,
@@ -45,6 +46,7 @@ app.command("demo", short_help="Play a shop's year, and reproduce each predictio
 app.command("up", short_help="Start the UI, the schedules and the API.")(up.up)
 app.command("consume", short_help="Follow streams into raw and processed.")(consume.consume)
 app.command("live", short_help="Feed streams into online values.")(live.live)
+app.add_typer(online.app, name="online", short_help="The version that is served, and the way back.")
 app.command("doctor", short_help="Say what is configured and what is not well.")(doctor.doctor)
 app.add_typer(features.app, name="features", short_help="Feature views: versions, changes, users.")
 app.command("sources", short_help="What comes in, and how far raw is behind.")(sources_list.sources)

@@ -12,6 +12,7 @@ import dagster as dg
 from mlinfra_assets import names
 from mlinfra_assets.breakers.asking import FrozenError
 from mlinfra_assets.errors import MlinfraError
+from mlinfra_assets.feature_store.online.errors import PinnedError
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.freezing import frozen_metadata, frozen_observation
 from mlinfra_assets.lake.lake import Lake
@@ -67,6 +68,16 @@ def _reporting_hook(name: str, push: Push) -> dg.HookDefinition:
             metadata = {**frozen_metadata(frozen.breakers), "run": context.run_id}
             _report_check(context, online, metadata, passed=False, severity=dg.AssetCheckSeverity.WARN)
             context.log.warning("online/%s keeps what it serves: %s", name, frozen)
+            return
+        except PinnedError as pinned:
+            _report_check(
+                context,
+                online,
+                {"error": str(pinned), "run": context.run_id},
+                passed=False,
+                severity=dg.AssetCheckSeverity.WARN,
+            )
+            context.log.warning("online/%s keeps what it serves: %s", name, pinned)
             return
         except MlinfraError as error:
             _report_check(context, online, {"error": str(error), "run": context.run_id}, passed=False)

@@ -47,6 +47,8 @@ def online_sensor(
         opened = lake.open()
         mirror_breakers(opened, store)
         behind = [v.name for v in views if _wanted(opened, v, documents) not in (None, held.get(v.name))]
+        pinned = [name for name in behind if name in held and store.pinning(name).pin() is not None]
+        behind = [name for name in behind if name not in pinned]
         frozen = [v.name for v in views if v.name in behind and open_breakers(opened, view_breakers(v))]
         behind = [name for name in behind if name not in frozen]
         for model in models:
@@ -55,6 +57,7 @@ def online_sensor(
                 behind.append(model.name)
         if not behind:
             waiting = f"; {', '.join(frozen)} waits for a breaker to close" if frozen else ""
+            waiting += f"; {', '.join(pinned)} is rolled back until it is resumed" if pinned else ""
             return dg.SkipReason(f"Redis holds what the lake says{waiting}")
         wait = reason_to_wait(context.instance, NAME)
         if wait:

@@ -16,6 +16,7 @@ from mlinfra_assets.registry.tables import (
     CONTRACTS,
     ENTITIES,
     FEATURES,
+    ONLINE_VERSIONS,
     SCHEMAS,
     SERVICES,
     VIEWS,
@@ -31,6 +32,8 @@ DESCRIPTIONS = {
     SERVICES: "Every list of features that a feature service stood for." + VERSIONED,
     BREAKERS: "Everything that happened to a circuit breaker: opened, closed, what was held, who decided and why. "
     "One row an event, never changed; `mlinfra breaker` and `mlinfra sql` read it.",
+    ONLINE_VERSIONS: "Every time that a person rolled the online values of a view back to the version before, or let "
+    "them go on. One row an event, never changed; `mlinfra online` writes it.",
     SCHEMAS: "The schemas of a registry that messages were written with, with all that they refer to: raw can be "
     "read without the registry. One row a schema, never changed; the runs that validate add what is new.",
     CONTRACTS: "Every published version of every source's contract." + VERSIONED,

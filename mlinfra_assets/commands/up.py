@@ -24,6 +24,7 @@ ANY = {"0.0.0.0": LOOPBACK, "::": "[::1]", "": LOOPBACK}  # noqa: S104 - recogni
 def up(
     home: HomeOption = None,
     consume: Annotated[bool, typer.Option("--consume", help="Follow all streams, within a second.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Feed streams into online values, within milliseconds.")] = False,
 ) -> None:
     """Start everything: Dagster's UI and daemon with schedules and sensors on, and the API. Ctrl-C stops it all."""
     from mlinfra_assets.dagster_home import make_storage, prepare
@@ -36,7 +37,7 @@ def up(
         prepare(settings.dagster_home)
         make_storage(settings.dagster_home)
         redis = connect(settings)  # held to the end, so that the embedded server outlives the services
-        supervisor = Supervisor(services(settings, consume=consume), environment(settings), place.logs, _say)
+        supervisor = Supervisor(services(settings, consume=consume, live=live), environment(settings), place.logs, _say)
         _say(f"starting on {settings.home} (logs in {place.logs})")
         try:
             supervisor.run(lambda: _say(_welcome(settings)))
@@ -45,7 +46,7 @@ def up(
     _say("everything has stopped")
 
 
-def services(settings: Settings, *, consume: bool = False) -> list[Service]:
+def services(settings: Settings, *, consume: bool = False, live: bool = False) -> list[Service]:
     """What `up` runs, in the order of starting."""
     workspace = str(PROJECT / "workspace.yaml")
     ui = f"http://{LOOPBACK}:{settings.ui_port}"
@@ -57,9 +58,9 @@ def services(settings: Settings, *, consume: bool = False) -> list[Service]:
         Service("webserver", (_program("dagster-webserver"), *webserver), _loaded(f"{ui}/graphql")),
         Service("daemon", (_program("dagster-daemon"), "run", "-w", workspace), _healthy(f"{ui}/graphql"), grace=30.0),
         *(
-            [Service("consume", (sys.executable, "-m", "mlinfra_assets.cli", "consume"), lambda: True)]
-            if consume
-            else []
+            Service(name, (sys.executable, "-m", "mlinfra_assets.cli", name), lambda: True)
+            for name, wanted in (("consume", consume), ("live", live))
+            if wanted
         ),
     ]
 

@@ -13,6 +13,7 @@ FEATURES = names.table(*names.registry("features"))
 SERVICES = names.table(*names.registry("feature_services"))
 CONTRACTS = names.table(*names.registry("contracts"))
 BREAKERS = names.table(*names.registry("breakers"))
+ONLINE_VERSIONS = names.table(*names.registry("online_versions"))
 SCHEMAS = names.table(*names.registry("schemas"))
 
 _CIRCUMSTANCES = {
@@ -85,6 +86,16 @@ COLUMNS: dict[str, dict[str, tuple[pl.DataType, str]]] = {
         "run_id": (pl.String(), "The run or command that recorded it."),
         "positions": (pl.String(), "The batches that it is about, as JSON: partition, first and last offset of each."),
         "contract": (pl.String(), "Fingerprint of the contract that they were judged with; empty if they were not."),
+    },
+    ONLINE_VERSIONS: {
+        **_NUMBER,
+        "view": (pl.String(), "The feature view."),
+        "at": (TIMESTAMP, "When, UTC."),
+        "what": (pl.String(), "What was done by hand: rolled_back or resumed."),
+        "version": (pl.String(), "The view's version that was served from then on."),
+        "by": (pl.String(), "Who did it."),
+        "why": (pl.String(), "The reason."),
+        "run_id": (pl.String(), "The command that recorded it."),
     },
 }
 """Type and meaning of every column, by table."""

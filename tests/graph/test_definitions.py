@@ -46,6 +46,7 @@ def test_what_no_run_makes_is_exactly_the_streams_the_folders_and_the_registry(d
         "registry/feature_services",
         "registry/contracts",
         "registry/breakers",
+        "registry/online_versions",
         "registry/schemas",
     }
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import orjson
@@ -40,6 +41,7 @@ from mlinfra_assets.streams.log import StreamLog
 from mlinfra_assets.streams.opening import open_log
 from mlinfra_assets.streams.record import NewRecord
 from tests.support.audited_shop import order_line
+from tests.support.consuming import until
 from tests.support.declared import declared
 from tests.support.online import bits
 from tests.support.served_shop import HABITS, KEYS, LINES, VIEW, with_features
@@ -131,6 +133,16 @@ class LiveShop:
         self.store.push(document, document.version, prepared, {"order_lines": upto}, to_micros(epoch))
         return upto
 
+    def await_served(self) -> None:
+        """Wait until what is served reaches the stream's end."""
+        end = self.log.end(self.topic)
+
+        def there() -> bool:
+            reached = self.store.tail(self.view.name).standing().watermark["order_lines"].offsets
+            return all(reached.get(p, -1) >= offset for p, offset in end.items())
+
+        until(there)
+
     def feed(self, updater: str = "test", report_seconds: float = 0.2) -> SourceFeed:
         """An updater of the view, on connections of its own."""
         client = connect(self.settings)
@@ -147,7 +159,7 @@ class LiveShop:
 
     def catch_up(self) -> list[Fed | Turned]:
         """Feed what the stream holds; what was told."""
-        return list(self.feed().follow(threading.Event(), GROUP, until_caught_up=True))
+        return list(self.feed().follow(threading.Event(), uuid4().hex, until_caught_up=True))
 
     def read(self, t: int | None = None) -> list[OnlineVector]:
         """What is served of every customer."""
@@ -165,15 +177,15 @@ class LiveShop:
             assert vector.watermark["order_lines"].offsets == upto.offsets
             assert {n: bits(v) for n, v in vector.values.items()} == {n: bits(v) for n, v in values.items()}
 
-    def start(self, kill_at: str = "", *, until_caught_up: bool = True) -> subprocess.Popen[str]:
-        """An updater in a process of its own."""
-        command = [sys.executable, "-c", FOLLOW, self.system, self.topic, str(int(until_caught_up))]
+    def start(self, kill_at: str = "", group: str = GROUP) -> subprocess.Popen[str]:
+        """An updater in a process of its own, which follows until it is killed."""
+        command = [sys.executable, "-c", FOLLOW, self.system, self.topic, group]
         environment = {**os.environ, **self.settings.to_environment(), "MLINFRA_KILL_AT": kill_at}
         return subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True)
 
     def die(self, kill_at: str) -> None:
         """An updater that dies at a point."""
-        with self.start(kill_at) as process:
+        with self.start(kill_at, uuid4().hex) as process:
             assert process.wait(PATIENCE) == -signal.SIGKILL, process.stderr and process.stderr.read()
 
 
@@ -201,8 +213,8 @@ def following(shop: LiveShop) -> Iterator[SourceFeed]:
 
 
 def follow(arguments: Sequence[str]) -> None:
-    """What a process of its own does: `system topic until_caught_up`."""
-    system, topic, until = arguments
+    """What a process of its own does: `system topic group`."""
+    system, topic, group = arguments
     shop = LiveShop(Settings.load(), system, topic)
-    for _ in shop.feed(f"process-{os.getpid()}").follow(threading.Event(), GROUP, until_caught_up=until == "1"):
+    for _ in shop.feed(f"process-{os.getpid()}").follow(threading.Event(), group):
         pass
