@@ -37,6 +37,8 @@ POINTS = {
     "tail.before_append": "a chunk of events is ready, nothing of it is in the tail",
     "tail.after_append": "a chunk is in the tail, nobody has been told",
     "tail.before_trim": "a part of a tail is about to be cut, the parts before it are",
+    "predictions.after_write": "a prediction is in the local file, neither the stream nor who asked has it",
+    "predictions.after_stream": "predictions are in the stream, and their file is still there",
     "outcomes.after_stream": "outcomes are in the stream, the table of what was sent does not hold them",
 }
 """Every point that there is, and what stands where when it is reached."""

@@ -55,6 +55,8 @@ class Settings:
         consume_max_batch: Most records of a consumer's batch.
         table_retention_hours: How long a version of a table can be read after another has replaced it; at least 24.
             Versions that the platform itself reads again are kept however old they are.
+        write_ahead_max_bytes: How much an API process keeps in `<home>/write-ahead` of predictions that the stream does
+            not take. Past it nothing is predicted.
         redis_maxmemory: Memory limit of the embedded Redis, as Redis writes it. Past it writes fail; none is evicted.
         stream_system: The system of the streams whose declaration names none, and of the platform's own (predictions,
             outcomes): `redis` or `kafka`.
@@ -99,6 +101,7 @@ class Settings:
     consume_linger_ms: int = 200
     consume_max_batch: int = 100_000
     table_retention_hours: int = 720
+    write_ahead_max_bytes: int = 1_073_741_824
     redis_maxmemory: str = "2gb"
     stream_system: str = field(default="redis", metadata={"choices": STREAM_SYSTEMS})
     kafka_servers: str = ""

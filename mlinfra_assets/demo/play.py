@@ -28,6 +28,7 @@ from mlinfra_assets.demo.shop import ShopData
 from mlinfra_assets.demo.stages import Stage, stages
 from mlinfra_assets.demo.tally import Tally
 from mlinfra_assets.demo.till import Till
+from mlinfra_assets.errors import UnavailableError
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.features import fs
 from mlinfra_assets.ingest.raw import offsets
@@ -39,11 +40,13 @@ from mlinfra_assets.serving.api import create_app
 from mlinfra_assets.serving.server import ApiServer
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.redis_log import RedisLog
+from mlinfra_assets.streams.write_ahead.log import WriteAheadLog
 
 LOADING = "the asset graph is loaded"
 MODEL = "churn"
 SHOP, RATES = "order_lines", "exchange_rates"
 VIEW = "customer_features"
+DRAIN_SECONDS = 60.0
 AUDIT = (names.AUDIT, names.PREDICTIONS)
 CURATED = ("stg_order_lines", "stg_exchange_rates", "orders", "returns", "customers", "products", "daily_revenue")
 
@@ -87,14 +90,14 @@ class Play:
             caller = Caller(server.url, MODEL)
             for stop in self.stops:
                 if reached is None or stop.at >= reached:
-                    self._play(stop, caller)
+                    self._play(stop, caller, app.state.predictions)
             entity, sample = caller.sample(VIEW, self._served(self.stops[-1].snapshot_day))
         with self.progress.step("audit: every prediction again, from raw"):
             self.graph.run([AUDIT], days=(self.stops[0].at.date(), self.stops[-1].at.date()))
         tally = Tally(self.settings.home, self.lake, self.store, self.sources, self.model, self.shop)
         return tally.result(entity, sample, self.progress.seconds)
 
-    def _play(self, stop: Stage, caller: Caller) -> None:
+    def _play(self, stop: Stage, caller: Caller, predictions: WriteAheadLog) -> None:
         when = f"{stop.at:%Y-%m-%d}"
         self.clock.set(stop.at)
         with self.progress.step(f"{when}: the till sends order lines"):
@@ -118,8 +121,10 @@ class Play:
             )
             return
         with self.progress.step(f"{when}: predictions through the API"):
+            _await(predictions)
             self._ingest(names.PREDICTIONS)
             caller.predict(self._served(stop.snapshot_day), self._predicted(stop.at))
+            _await(predictions)
             self._ingest(names.PREDICTIONS)
 
     def _close_the_loop(self, when: str) -> None:
@@ -183,6 +188,11 @@ def play(settings: Settings, shop: ShopData, progress: Progress) -> DemoResult:
         with progress.step(LOADING):
             story = Play(settings, shop, progress, instance)
         return story.run()
+
+
+def _await(predictions: WriteAheadLog) -> None:
+    if not predictions.settle(DRAIN_SECONDS):
+        raise UnavailableError(f"the stream of predictions did not take all of them within {DRAIN_SECONDS:.0f} s")
 
 
 def _utc(value: object) -> datetime:

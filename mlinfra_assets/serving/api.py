@@ -6,6 +6,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from mlinfra_assets import names
 from mlinfra_assets.clock import Clock
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.serving.access_log import AccessLog
@@ -14,7 +15,7 @@ from mlinfra_assets.serving.gate import Gate
 from mlinfra_assets.serving.guard import Guard
 from mlinfra_assets.serving.intake import Intake
 from mlinfra_assets.serving.keyring import Keyring
-from mlinfra_assets.serving.measures import access_log_measures, log_measures, store_measures
+from mlinfra_assets.serving.measures import access_log_measures, log_measures, store_measures, waiting_measures
 from mlinfra_assets.serving.metrics import Metrics
 from mlinfra_assets.serving.observer import Observer
 from mlinfra_assets.serving.predict import Predictor
@@ -28,6 +29,7 @@ from mlinfra_assets.serving.routes.outcomes import outcomes_routes
 from mlinfra_assets.serving.routes.predict import predict_routes
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.log import StreamLog
+from mlinfra_assets.streams.write_ahead.log import WriteAheadLog
 
 
 def create_app(
@@ -37,22 +39,27 @@ def create_app(
 
     Args:
         store: Where features and models are.
-        log: Where predictions are logged.
+        log: Where predictions belong.
         clock: What "now" is.
         settings: `api_keys` and `api_keys_file` say who may ask (without any, only this machine may), `api_max_*` and
             `api_*_per_second` how much.
         intake: Takes records and outcomes; None: they are not taken.
 
     Returns:
-        The app; `app.state.keys_required` says whether it asks for keys, `app.state.limits` holds the settings.
+        The app; `app.state.keys_required` says whether it asks for keys, `app.state.limits` holds the settings,
+        `app.state.predictions` is the way of predictions into the stream, by way of files in the home folder.
 
     Raises:
         InvalidInputError: The keys are not of their form.
     """
     keys = Keyring(settings)
+    predictions = WriteAheadLog(
+        log, names.PREDICTIONS, settings.home / "write-ahead" / names.PREDICTIONS, settings.write_ahead_max_bytes
+    )
     access_log, metrics = AccessLog(settings), Metrics()
     metrics.measure(partial(store_measures, store, clock))
     metrics.measure(partial(log_measures, log))
+    metrics.measure(partial(waiting_measures, predictions))
     metrics.measure(partial(access_log_measures, access_log))
     app = FastAPI(
         title="mlinfra",
@@ -65,11 +72,12 @@ def create_app(
     app.add_middleware(Gate, keys=keys, settings=settings)
     app.add_middleware(Observer, log=access_log, metrics=metrics)
     handle_problems(app)
-    app.include_router(health_routes(store, log))
+    app.state.predictions = predictions
+    app.include_router(health_routes(store, predictions))
     app.include_router(metrics_routes(metrics))
     app.include_router(features_routes(store, clock))
     app.include_router(feast_routes(store, clock))
-    app.include_router(predict_routes(store, Predictor(store, log, clock)))
+    app.include_router(predict_routes(store, Predictor(store, predictions, clock)))
     if intake is not None:
         app.include_router(ingest_routes(intake))
         app.include_router(outcomes_routes(intake))

@@ -27,6 +27,14 @@ Features = Annotated[
     Field(min_length=1, max_length=MAX_FEATURES, description='`"view:feature"`, or `"view"` for all of one.'),
 ]
 Service = Annotated[str, Field(max_length=128, description="A feature service, instead of a list of features.")]
+GivenWithQuestion = Annotated[
+    RequestValues | Annotated[list[RequestValues], Field(max_length=MAX_ENTITIES)] | None,
+    Field(
+        description="Values that features want with the question, by name: for all entities alike, or one object "
+        "for each. Times as ISO 8601 with a zone, dates as 2011-12-09, decimals as text.",
+        examples=[{"basket": 12.5}],
+    ),
+]
 
 
 class FeaturesRequest(BaseModel):
@@ -37,14 +45,7 @@ class FeaturesRequest(BaseModel):
     features: Features | None = None
     service: Service | None = None
     entities: Entities
-    request: Annotated[
-        RequestValues | Annotated[list[RequestValues], Field(max_length=MAX_ENTITIES)] | None,
-        Field(
-            description="Values that features want with the question, by name: for all entities alike, or one object "
-            "for each. Times as ISO 8601 with a zone, dates as 2011-12-09, decimals as text.",
-            examples=[{"basket": 12.5}],
-        ),
-    ] = None
+    request: GivenWithQuestion = None
     details: Annotated[
         StrictBool, Field(description="Say with each value its status, event time, version, run and watermark.")
     ] = False
@@ -62,6 +63,7 @@ class PredictRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     entities: Entities
+    request: GivenWithQuestion = None
 
 
 class ViewState(BaseModel):

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from mlinfra_assets import names
 from mlinfra_assets.feature_store.online.errors import NotLoadedError
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.serving.answers import time
 from mlinfra_assets.serving.frozen import of_view
-from mlinfra_assets.streams.log import StreamLog
+from mlinfra_assets.streams.write_ahead.log import WriteAheadLog
 
 
-def readiness(store: OnlineStore, log: StreamLog) -> dict[str, object]:
+def readiness(store: OnlineStore, predictions: WriteAheadLog) -> dict[str, object]:
     """What is loaded.
 
     Raises:
-        UnavailableError: Redis or the stream cannot be reached, or nothing is loaded.
+        UnavailableError: Redis cannot be reached, or nothing is loaded.
     """
     views = store.views()
     if not views:
         raise NotLoadedError("Redis holds no feature views: materialize online/<view> for each to push them")
-    log.end(names.PREDICTIONS)
     opened = store.breakers.all()
     return {
         "status": "ready",
@@ -32,5 +30,6 @@ def readiness(store: OnlineStore, log: StreamLog) -> dict[str, object]:
             }
             for view in views
         },
+        "predictions_waiting": predictions.waiting().records,
         "models": {name: store.model_version(name) for name in store.models()},
     }

@@ -11,6 +11,7 @@ from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.serving.access_log import AccessLog
 from mlinfra_assets.serving.metrics import Measured
 from mlinfra_assets.streams.log import StreamLog
+from mlinfra_assets.streams.write_ahead.log import WriteAheadLog
 
 MICROS = 1_000_000
 
@@ -46,6 +47,13 @@ def log_measures(log: StreamLog) -> Iterator[Measured]:
     else:
         up = 1.0
     yield "mlinfra_prediction_log_up", "Whether the stream of predictions answers.", {}, up
+
+
+def waiting_measures(predictions: WriteAheadLog) -> Iterator[Measured]:
+    """The predictions that this process has on its disk, and the stream does not have yet."""
+    held = predictions.waiting()
+    yield "mlinfra_predictions_waiting", "Predictions that wait for their stream.", {}, float(held.records)
+    yield "mlinfra_predictions_waiting_bytes", "What they take on the disk.", {}, float(held.bytes)
 
 
 def access_log_measures(log: AccessLog) -> Iterator[Measured]:

@@ -11,7 +11,6 @@ from uuid import uuid4
 import numpy as np
 import orjson
 
-from mlinfra_assets import names
 from mlinfra_assets.clock import Clock, to_micros
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.feature_store.online.errors import NotLoadedError, UnknownViewError
@@ -19,8 +18,9 @@ from mlinfra_assets.feature_store.online.store import OnlineModel, OnlineStore
 from mlinfra_assets.feature_store.online.vector import OnlineVector, Status, Value
 from mlinfra_assets.serving.answers import time, watermark
 from mlinfra_assets.serving.features import Entity, EntityVectors, read_features
-from mlinfra_assets.streams.log import StreamLog
+from mlinfra_assets.serving.request_values import Values, as_logged, request_values
 from mlinfra_assets.streams.record import NewRecord
+from mlinfra_assets.streams.write_ahead.log import WriteAheadLog
 
 
 class NoScoreError(MlinfraError):
@@ -60,28 +60,38 @@ class Predictor:
 
     Args:
         store: Where features and models are.
-        log: Where predictions are logged.
+        log: Takes predictions before anybody hears of them.
         clock: Says when they are made.
     """
 
-    def __init__(self, store: OnlineStore, log: StreamLog, clock: Clock) -> None:
+    def __init__(self, store: OnlineStore, log: WriteAheadLog, clock: Clock) -> None:
         self._store = store
         self._log = log
         self._clock = clock
 
-    def predict(self, name: str, entities: Sequence[Entity]) -> Predictions:
-        """One prediction for each entity. All are in the stream when this returns; if it raises, some may be.
+    def predict(
+        self, name: str, entities: Sequence[Entity], request: Values | Sequence[Values] | None = None
+    ) -> Predictions:
+        """One prediction for each entity. All are on the disk when this returns; they come into the stream from there.
+
+        Args:
+            name: The model.
+            entities: Whom it is about.
+            request: The values that the model's features want with the question: for all entities alike, or one mapping
+                each.
 
         Raises:
             UnknownModelError: There is no such model.
-            InvalidInputError: An entity does not have the join keys of the model's features.
-            UnavailableError: Features, model or stream cannot be reached.
+            InvalidInputError: An entity does not have the join keys of the model's features, or the request not the
+                values that they want.
+            UnavailableError: Features or model cannot be reached, or the prediction cannot be kept.
             NoScoreError: The model's answer is no number; nothing was logged.
         """
         model = self._store.model(name)
         now = self._clock.now()
         try:
-            found = read_features(self._store, model.inputs, entities, to_micros(now))
+            given = request_values(self._store, model.inputs, request, len(entities))
+            found = read_features(self._store, model.inputs, entities, to_micros(now), given)
         except UnknownViewError as error:
             raise NotLoadedError(f"model {name} {model.version} takes what is not online: {error}") from error
         vectors = [one.values(model.inputs) for one in found]
@@ -90,11 +100,12 @@ class Predictor:
             Predicted(uuid4().hex, one.entity, score, {view: v.status for view, v in one.vectors.items()})
             for one, score in zip(found, scores, strict=True)
         ]
+        logged = as_logged(given, len(found))
         events = [
-            NewRecord(_event(model, now, made, one, vector), made.prediction_id.encode())
-            for made, one, vector in zip(predicted, found, vectors, strict=True)
+            NewRecord(_event(model, now, made, one, vector, asked), made.prediction_id.encode())
+            for made, one, vector, asked in zip(predicted, found, vectors, logged, strict=True)
         ]
-        self._log.append(names.PREDICTIONS, events, now if self._clock.simulated else None)
+        self._log.append(events, now if self._clock.simulated else None)
         return Predictions(name, model.version, now, predicted, found[0].vectors if found else {})
 
 
@@ -120,20 +131,26 @@ def _number(value: Value) -> float:
     raise NoScoreError(f"{value!r} is no number, and a model takes numbers")
 
 
-def _event(model: OnlineModel, now: datetime, made: Predicted, one: EntityVectors, vector: dict[str, Value]) -> bytes:
+def _event(
+    model: OnlineModel,
+    now: datetime,
+    made: Predicted,
+    one: EntityVectors,
+    vector: dict[str, Value],
+    request: dict[str, Value],
+) -> bytes:
     """A prediction as the source `predictions` takes it."""
-    return orjson.dumps(
-        {
-            "prediction_id": made.prediction_id,
-            "model": model.name,
-            "model_version": model.version,
-            "entity": made.entity,
-            "predicted_at": time(to_micros(now)),
-            "features": vector,
-            "score": made.score,
-            "views": {
-                view: {"version": found.version, "watermark": watermark(found)} for view, found in one.vectors.items()
-            },
-            "scores": one.scores,
-        }
-    )
+    event = {
+        "prediction_id": made.prediction_id,
+        "model": model.name,
+        "model_version": model.version,
+        "entity": made.entity,
+        "predicted_at": time(to_micros(now)),
+        "features": vector,
+        "score": made.score,
+        "views": {
+            view: {"version": found.version, "watermark": watermark(found)} for view, found in one.vectors.items()
+        },
+        "scores": one.scores,
+    }
+    return orjson.dumps({**event, "request": request} if request else event)

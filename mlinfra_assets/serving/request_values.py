@@ -7,6 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
 import polars as pl
+import polars.selectors as cs
 
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.feature_store.column_type import ColumnType, Kind
@@ -53,6 +54,17 @@ def request_values(
     if isinstance(request, Mapping):
         return request_frame(_typed(request, asked), asked, count)
     return request_frame([_typed(one, asked) for one in request], asked, count)
+
+
+def as_logged(request: pl.DataFrame | None, count: int) -> list[dict[str, Value]]:
+    """The values of each of `count` questions as an event carries them; empty where there are none.
+
+    A timestamp in microseconds since 1970 UTC, a date in days, a decimal as text.
+    """
+    if request is None:
+        return [{} for _ in range(count)]
+    whole = cs.temporal().to_physical()
+    return request.with_columns(whole, cs.decimal().cast(pl.String)).rows(named=True)
 
 
 def _typed(values: Values, asked: Mapping[str, ColumnType]) -> dict[str, object]:

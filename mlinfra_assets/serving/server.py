@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from mlinfra_assets.errors import InvalidInputError, UnavailableError
 from mlinfra_assets.serving.protocol import LimitedProtocol
+from mlinfra_assets.streams.write_ahead.log import WriteAheadLog
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10
@@ -46,6 +47,7 @@ class ApiServer:
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         self._server = uvicorn.Server(config)
+        self._predictions: WriteAheadLog = app.state.predictions
         self._thread = threading.Thread(target=self._serve, name="api", daemon=True)
         self._failure: BaseException | None = None
 
@@ -61,6 +63,7 @@ class ApiServer:
         Raises:
             UnavailableError: It did not come up.
         """
+        self._predictions.start()
         self._thread.start()
         waited = threading.Event()
         for _ in range(int(START_SECONDS / 0.01)):
@@ -73,11 +76,12 @@ class ApiServer:
         return self
 
     def stop(self) -> None:
-        """Finish the requests that are being answered, and stop. Stopping twice is no harm."""
+        """Finish the requests that are being answered, bring predictions into the stream, stop. Twice is no harm."""
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS + 5)
         self._socket.close()
+        self._predictions.close()
 
     def run(self) -> None:
         """Serve in the main thread until SIGINT or SIGTERM; a process that got SIGTERM then ends with status 0.
@@ -87,11 +91,13 @@ class ApiServer:
                 which the server raises again when it has stopped, ends a process on the spot.
         """
         before = signal.signal(signal.SIGTERM, _end)
+        self._predictions.start()
         try:
             self._server.run(sockets=[self._socket])
         finally:
             signal.signal(signal.SIGTERM, before)
             self._socket.close()
+            self._predictions.close()
 
     def __enter__(self) -> Self:
         return self.start()

@@ -7,15 +7,15 @@ from fastapi import APIRouter
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.serving.answers import JsonResponse
 from mlinfra_assets.serving.health import readiness
-from mlinfra_assets.streams.log import StreamLog
+from mlinfra_assets.streams.write_ahead.log import WriteAheadLog
 
 
-def health_routes(store: OnlineStore, log: StreamLog) -> APIRouter:
+def health_routes(store: OnlineStore, predictions: WriteAheadLog) -> APIRouter:
     """The addresses that say how the API stands. They ask for no key.
 
     Args:
         store: Where features and models are.
-        log: Where predictions are logged.
+        predictions: Knows how many predictions wait for their stream.
     """
     router = APIRouter()
 
@@ -25,6 +25,6 @@ def health_routes(store: OnlineStore, log: StreamLog) -> APIRouter:
 
     @router.get("/health/ready", summary="Whether features can be served, and from which pushes")
     def ready() -> JsonResponse:
-        return JsonResponse(readiness(store, log))
+        return JsonResponse(readiness(store, predictions))
 
     return router

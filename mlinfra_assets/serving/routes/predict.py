@@ -37,7 +37,7 @@ def predict_routes(store: OnlineStore, predictor: Predictor) -> APIRouter:
     ) -> JsonResponse:
         """One prediction for each entity by the version in production. An entity never seen is scored on nulls."""
         caller.takes(len(request.entities))
-        made = predictor.predict(model, request.entities)
+        made = predictor.predict(model, request.entities, request.request)
         frozen = frozen_views(store, made.views, to_micros(made.predicted_at))
         return JsonResponse(
             {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 
+from mlinfra_assets import names
 from mlinfra_assets.clock import FixedClock
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.learning.onnx_model import to_onnx
@@ -48,9 +50,26 @@ def loaded(store: OnlineStore, onnx: bytes) -> OnlineStore:
 
 
 @pytest.fixture
-def api(store, log, clock, settings) -> Iterator[httpx.Client]:
+def app(store, log, clock, settings) -> FastAPI:
+    return create_app(store, log, clock, settings)
+
+
+@pytest.fixture
+def api(app) -> Iterator[httpx.Client]:
     with (
-        ApiServer(create_app(store, log, clock, settings), "127.0.0.1", 0) as server,
+        ApiServer(app, "127.0.0.1", 0) as server,
         httpx.Client(base_url=server.url, trust_env=False, timeout=60) as caller,
     ):
         yield caller
+
+
+@pytest.fixture
+def logged(app, log) -> Callable[[], list[bytes]]:
+    """The predictions that are in the stream, once all that were answered are."""
+
+    def read() -> list[bytes]:
+        assert app.state.predictions.settle(20)
+        end = log.end(names.PREDICTIONS)
+        return [value for frame in log.read(names.PREDICTIONS, {}, end, 1_000, 1 << 30) for value in frame["payload"]]
+
+    return read

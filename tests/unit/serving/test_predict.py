@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import httpx
 import numpy as np
 import orjson
@@ -8,29 +11,29 @@ from onnx import TensorProto, helper
 
 from mlinfra_assets import names
 from mlinfra_assets.audit.logged import logged_predictions
+from mlinfra_assets.audit.requests import wrong_request
 from mlinfra_assets.clock import to_micros
+from mlinfra_assets.feature_store import Entity, FeatureStore, now, request
+from mlinfra_assets.learning.onnx_model import to_onnx
+from mlinfra_assets.learning.trainer import GradientBoosting
 from mlinfra_assets.redis_server import connect
 from mlinfra_assets.serving.api import create_app
 from mlinfra_assets.serving.server import ApiServer
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.redis_log import RedisLog
 from tests.support.declared import declared, processed
-from tests.support.online import SOURCE, bits, offline
+from tests.support.online import SOURCE, bits, offline, push
 from tests.support.served_shop import HABITS, INPUTS, KEYS, LINES, NOW, VIEW, WHOLE, with_features
+from tests.support.shop_lines import LINES as SHOP_LINES
 
 
 def predict(api, *keys, model="churn"):
     return api.post(f"/v1/predict/{model}", json={"entities": [{"customer_id": key} for key in keys]})
 
 
-def logged(log: RedisLog) -> list[bytes]:
-    end = log.end(names.PREDICTIONS)
-    return [value for frame in log.read(names.PREDICTIONS, {}, end, 1_000, 1 << 30) for value in frame["payload"]]
-
-
-def test_every_prediction_is_in_the_stream_as_it_was_answered(api, loaded, log):
+def test_every_prediction_is_in_the_stream_as_it_was_answered(api, loaded, logged):
     answer = predict(api, *KEYS, 1).json()
-    events = [orjson.loads(value) for value in logged(log)]
+    events = [orjson.loads(value) for value in logged()]
     assert [(p["prediction_id"], p["entity"], p["score"]) for p in answer["predictions"]] == [
         (e["prediction_id"], e["entity"], e["score"]) for e in events
     ]
@@ -40,9 +43,9 @@ def test_every_prediction_is_in_the_stream_as_it_was_answered(api, loaded, log):
     assert [p["status"] for p in answer["predictions"]][-1] == {"customer_features": "not_found"}
 
 
-def test_the_logged_vector_is_that_of_the_engine_and_gives_the_logged_score(api, loaded, log):
+def test_the_logged_vector_is_that_of_the_engine_and_gives_the_logged_score(api, loaded, logged):
     predict(api, *KEYS)
-    for key, event in zip(KEYS, map(orjson.loads, logged(log)), strict=True):
+    for key, event in zip(KEYS, map(orjson.loads, logged()), strict=True):
         expected, _ = offline(with_features(VIEW, HABITS), LINES, WHOLE, (key,), to_micros(NOW))
         assert list(event["features"]) == list(INPUTS)
         assert [bits(v) for v in event["features"].values()] == [bits(expected[name]) for name in HABITS]
@@ -51,9 +54,9 @@ def test_the_logged_vector_is_that_of_the_engine_and_gives_the_logged_score(api,
         assert bits(event["score"]) == bits(float(score[0]))
 
 
-def test_a_logged_prediction_keeps_the_contract_and_reads_back(api, loaded, log):
+def test_a_logged_prediction_keeps_the_contract_and_reads_back(api, loaded, logged):
     predict(api, *KEYS, 1)
-    outcome = processed(declared("predictions"), *logged(log))
+    outcome = processed(declared("predictions"), *logged())
     assert outcome.quarantined.height == 0
     back = logged_predictions(outcome.valid)
     assert [one.entity["customer_id"] for one in back] == [*KEYS, 1]
@@ -63,20 +66,34 @@ def test_a_logged_prediction_keeps_the_contract_and_reads_back(api, loaded, log)
     assert back[0].features.keys() == set(INPUTS)
 
 
-def test_on_a_simulated_clock_the_stream_takes_that_time(api, loaded, log):
+def test_on_a_simulated_clock_the_stream_takes_that_time(api, loaded, log, logged):
     predict(api, KEYS[0])
+    assert len(logged()) == 1
     (batch,) = log.read(names.PREDICTIONS, {}, log.end(names.PREDICTIONS), 10, 1 << 20)
     assert to_micros(batch["known_at"][0]) == to_micros(NOW) // 1_000 * 1_000
 
 
-def test_without_the_stream_there_is_no_answer(loaded, clock, settings, redis_server, tmp_path):
+def test_a_stream_that_is_full_keeps_nobody_waiting_and_takes_the_predictions_later(loaded, clock, settings, tmp_path):
     other = connect(Settings(home=tmp_path / "gone"))
-    app = create_app(loaded, RedisLog(other), clock, settings)
+    log = RedisLog(other)
+    app = create_app(loaded, log, clock, settings)
     other.config_set("maxmemory", "1")
+    with ApiServer(app, "127.0.0.1", 0) as server, httpx.Client(base_url=server.url, trust_env=False) as caller:
+        answered = [one["prediction_id"] for key in KEYS for one in predict(caller, key).json()["predictions"]]
+        assert caller.get("/health/ready").json()["predictions_waiting"] == len(KEYS)
+        other.config_set("maxmemory", "0")
+        assert app.state.predictions.settle(20)
+        assert caller.get("/health/ready").json()["predictions_waiting"] == 0
+    (batch,) = log.read(names.PREDICTIONS, {}, log.end(names.PREDICTIONS), 1_000, 1 << 20)
+    assert [key.decode() for key in batch["key"]] == answered
+
+
+def test_what_cannot_be_kept_is_not_answered(loaded, log, clock, settings):
+    app = create_app(loaded, log, clock, replace(settings, write_ahead_max_bytes=100))
     with ApiServer(app, "127.0.0.1", 0) as server, httpx.Client(base_url=server.url, trust_env=False) as caller:
         answer = predict(caller, KEYS[0])
     assert answer.status_code == 503
-    assert "is full" in answer.json()["error"]["message"]
+    assert "MLINFRA_WRITE_AHEAD_MAX_BYTES" in answer.json()["error"]["message"]
     assert "score" not in answer.text
 
 
@@ -86,13 +103,13 @@ def test_an_unknown_model_is_named(api, loaded):
     assert "did you mean 'churn'" in answer.json()["error"]["message"]
 
 
-def test_nothing_is_predicted_from_an_empty_redis(api, loaded, client, log):
+def test_nothing_is_predicted_from_an_empty_redis(api, loaded, client, logged):
     assert predict(api, KEYS[0]).status_code == 200
     client.flushall()
     answer = predict(api, KEYS[0])
     assert answer.status_code == 503
     assert "materialize online/churn" in answer.json()["error"]["message"]
-    assert logged(log) == []
+    assert logged() == []
 
 
 def test_a_model_whose_features_are_not_online_is_unavailable(api, store, onnx, loaded, client):
@@ -102,7 +119,7 @@ def test_a_model_whose_features_are_not_online_is_unavailable(api, store, onnx, 
     assert "model late v1 takes what is not online" in answer.json()["error"]["message"]
 
 
-def test_a_score_that_is_no_number_is_no_prediction(api, loaded, log):
+def test_a_score_that_is_no_number_is_no_prediction(api, loaded, logged):
     graph = helper.make_graph(
         [helper.make_node("Identity", ["x"], ["y"])],
         "same",
@@ -112,14 +129,63 @@ def test_a_score_that_is_no_number_is_no_prediction(api, loaded, log):
     same = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
     loaded.push_model("same", "v1", same, ("customer_features:orders",), 0)
     assert predict(api, KEYS[0], model="same").status_code == 200
-    before = len(logged(log))
+    before = len(logged())
     answer = predict(api, KEYS[0], 1, model="same")
     assert answer.status_code == 500
     assert "model same gives nan for {'customer_id': 1}" in answer.json()["error"]["message"]
-    assert len(logged(log)) == before
+    assert len(logged()) == before
 
 
 @pytest.mark.parametrize("count", [1, 1_000])
-def test_up_to_a_thousand_at_once(api, loaded, log, count):
+def test_up_to_a_thousand_at_once(api, loaded, logged, count):
     answer = predict(api, *range(count))
-    assert len(answer.json()["predictions"]) == len(logged(log)) == count
+    assert len(answer.json()["predictions"]) == len(logged()) == count
+
+
+@pytest.fixture
+def basket(store, onnx):
+    """A model that takes a value of the request, and its view."""
+    declared_ = FeatureStore({SHOP_LINES.name: SHOP_LINES})
+
+    @declared_.create_feature_view("asked", [Entity("customer", ["customer_id"])], online=True)
+    def asked(stg_order_lines):
+        return {
+            "double": request("basket", "float64") * 2,
+            "since": now().seconds_between(request("seen", "timestamp")),
+            "year": request("born", "date").year(),
+            "lines": stg_order_lines.count(),
+        }
+
+    push(store, asked, LINES, WHOLE)
+    inputs = tuple(f"asked:{name}" for name in ("double", "since", "year", "lines"))
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(200, len(inputs))).astype(np.float32)
+    fitted = GradientBoosting(iterations=5, min_leaf=5).fit(features, (features[:, 0] > 0).astype(np.int64))
+    store.push_model("basket", "v1", to_onnx(fitted, "basket", inputs), inputs, 0)
+    return asked
+
+
+def test_the_values_of_a_request_go_into_the_vector_and_are_logged_as_the_audit_reads_them(api, basket, logged):
+    given = {"basket": 4, "seen": "2011-12-09T12:50:00Z", "born": "1999-12-31"}
+    entities = [{"customer_id": key} for key in KEYS[:2]]
+    body = {"entities": entities, "request": [given, given | {"basket": None}]}
+    assert api.post("/v1/predict/basket", json=body).status_code == 200
+    outcome = processed(declared("predictions"), *logged())
+    assert outcome.quarantined.height == 0
+    first, second = logged_predictions(outcome.valid)
+    seen = to_micros(datetime(2011, 12, 9, 12, 50, tzinfo=UTC))
+    assert first.request == {"basket": 4.0, "born": 10_956, "seen": seen}
+    assert isinstance(first.request["basket"], float)
+    assert second.request["basket"] is None
+    assert (first.features["asked:double"], second.features["asked:double"]) == (8.0, None)
+    assert wrong_request(basket, first) is None
+    assert wrong_request(basket, second) is None
+
+
+def test_a_request_value_that_nothing_asks_for_or_that_lacks_is_refused(api, basket, logged):
+    entities = [{"customer_id": KEYS[0]}]
+    strange = api.post("/v1/predict/churn", json={"entities": entities, "request": {"basket": 1}})
+    lacking = api.post("/v1/predict/basket", json={"entities": entities, "request": {"basket": 1}})
+    assert (strange.status_code, lacking.status_code) == (404, 422)
+    assert "seen" in lacking.json()["error"]["message"]
+    assert logged() == []
