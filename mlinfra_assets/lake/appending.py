@@ -82,14 +82,19 @@ def append(opened: OpenedTable, job: Append) -> tuple[int, int]:
         # Before the progress is checked: this commit brings the handle up to date with what others wrote.
         keep_stats(handle, job.stats_columns)
         check_progress(opened, handle, job.advance)
-        write_deltalake(
-            handle,
-            counted.batches(job.data, existing),
-            mode="append",
-            schema_mode="merge" if added else None,
-            writer_properties=WRITER,
-            commit_properties=commit_properties(job.provenance, job.advance, opened.epoch() if job.advance else 0),
-        )
+        properties = commit_properties(job.provenance, job.advance, opened.epoch() if job.advance else 0)
+
+        def write(rows: pa.Table | pa.RecordBatchReader) -> None:
+            write_deltalake(
+                handle,
+                rows,
+                mode="append",
+                schema_mode="merge" if added else None,
+                writer_properties=WRITER,
+                commit_properties=properties,
+            )
+
+        counted.write(write, job.data, existing)
         opened.confirm(before, handle.version())
         return handle.version()
 

@@ -15,7 +15,6 @@ from decimal import Decimal
 import polars as pl
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, write_deltalake
-from deltalake.exceptions import DeltaError
 
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.fault_points import reach
@@ -92,31 +91,24 @@ def _rewrite(
 ) -> None:
     """Write all rows in the wanted types, a part at a time."""
     order = _arrow(wanted)
-    refused: list[InvalidInputError] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
-        try:
-            for part in rows:
-                arranged = schemas.arranged(schemas.to_arrow(widened(table, part, wanted)), order)
-                yield from arranged.cast(order).to_batches()
-        except InvalidInputError as error:  # the writer would wrap it into an error of its own
-            refused.append(error)
-            raise
+        for part in rows:
+            arranged = schemas.arranged(schemas.to_arrow(widened(table, part, wanted)), order)
+            yield from arranged.cast(order).to_batches()
 
-    try:
+    def write(batches: pa.Table | pa.RecordBatchReader) -> None:
         write_deltalake(
             handle,
-            Counted().batches(pa.RecordBatchReader.from_batches(order, batches()), order),
+            batches,
             mode="overwrite",
             schema_mode="overwrite",
             partition_by=list(handle.metadata().partition_columns) or None,
             writer_properties=WRITER,
             commit_properties=properties,
         )
-    except DeltaError as error:
-        if refused:
-            raise refused[0] from error
-        raise
+
+    Counted().write(write, pa.RecordBatchReader.from_batches(order, batches()), order)
 
 
 def evolved(table: str, existing: pl.Schema, columns: pl.Schema) -> pl.Schema:

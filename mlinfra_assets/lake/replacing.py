@@ -79,10 +79,11 @@ def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
         else:
             existing = data_schema
         keep_stats(handle, job.stats_columns)
-        with _rows_outside(opened.name, job.where):
+
+        def write(rows: pa.Table | pa.RecordBatchReader) -> None:
             write_deltalake(
                 handle,
-                counted.batches(job.data, existing),
+                rows,
                 mode="overwrite",
                 predicate=job.where,
                 schema_mode="overwrite" if job.schema_change else "merge" if added else None,
@@ -90,6 +91,9 @@ def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
                 writer_properties=WRITER,
                 commit_properties=commit_properties(job.provenance, {}),
             )
+
+        with _rows_outside(opened.name, job.where):
+            counted.write(write, job.data, existing)
         opened.confirm(before, handle.version())
         return handle.version()
 
