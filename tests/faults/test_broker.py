@@ -16,7 +16,7 @@ from mlinfra_assets.settings import Settings
 from tests.support.faults.faulty_stream import Interrupted
 from tests.support.faults.ingestion import Ingestion
 from tests.support.faults.worker import Task
-from tests.support.kafka_broker import OwnBroker
+from tests.support.kafka_broker import own_broker
 from tests.support.kafka_topic import own_topic
 
 
@@ -37,24 +37,19 @@ def test_a_redis_killed_in_mid_read_loses_and_repeats_nothing(ingestion: Ingesti
 
 @pytest.mark.service("kafka")
 def test_a_kafka_killed_in_mid_read_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    broker = OwnBroker(tmp_path / "broker")
-    broker.start()
-    starting = threading.Thread(target=broker.start)
-
-    def kill() -> None:
-        broker.kill()
-        starting.start()
-
-    try:
+    with own_broker(tmp_path / "broker") as broker, own_topic(broker.servers, partitions=3) as topic:
         settings = Settings(home=tmp_path, lake=str(tmp_path / "lake"), kafka_servers=broker.servers)
-        with own_topic(broker.servers, partitions=3) as topic:
-            ingestion = Ingestion(settings, Task(topic.name, system="kafka"))
-            ingestion.produce(1500)
-            with suppress(UnavailableError):  # the run may end here; the next one goes on
-                ingestion.land(Interrupted(ingestion.log, 2, kill), 100)
-            assert ingestion.table("raw").count() > 0
-            starting.join()
-            ingestion.produce(100)
-            ingestion.settle()
-    finally:
-        broker.stop()
+        starting = threading.Thread(target=broker.start)
+
+        def kill() -> None:
+            broker.kill()
+            starting.start()
+
+        ingestion = Ingestion(settings, Task(topic.name, system="kafka"))
+        ingestion.produce(1500)
+        with suppress(UnavailableError):  # the run may end here; the next one goes on
+            ingestion.land(Interrupted(ingestion.log, 2, kill), 100)
+        assert ingestion.table("raw").count() > 0
+        starting.join()
+        ingestion.produce(100)
+        ingestion.settle()

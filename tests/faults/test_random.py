@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
-from tests.faults.random_faults import run
+from tests.faults.random_faults import OWN, STEPS, kafka_named, run
 from tests.support.faults.random_plan import CHOICES, plan
 from tests.support.faults.random_round import RandomRound
 
-SEED = 20_261
+SEED, SEED_ON_KAFKA = 20_261, 20_262
 MINUTES_ON_REDIS, MINUTES_ON_KAFKA = 0.75, 0.25
 
 
@@ -30,7 +32,12 @@ def test_three_quarters_of_a_minute_of_random_faults_on_redis() -> None:
 
 
 @pytest.mark.service("kafka")
-def test_a_quarter_of_a_minute_of_random_faults_on_kafka(kafka_servers: str) -> None:
-    rounds, events = run(SEED, MINUTES_ON_KAFKA, kafka_servers)
+def test_a_quarter_of_a_minute_of_random_faults_on_a_kafka_that_is_killed_too() -> None:
+    with ExitStack() as stack:
+        rounds, events = run(SEED_ON_KAFKA, MINUTES_ON_KAFKA, kafka_named(OWN, stack))
     assert rounds > 0
     assert events > 0
+
+
+def test_the_first_round_on_kafka_kills_its_broker() -> None:
+    assert "broker_killed" in {step.name for step in plan(SEED_ON_KAFKA, 0, STEPS)}

@@ -14,7 +14,7 @@ from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.kafka_log import KafkaLog
 from mlinfra_assets.streams.record import NewRecord
 from tests.support.closed_port import closed_port
-from tests.support.kafka_broker import OwnBroker
+from tests.support.kafka_broker import OwnBroker, own_broker
 from tests.support.kafka_topic import own_topic
 
 pytestmark = pytest.mark.service("kafka")
@@ -46,10 +46,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def broker(authority: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnBroker]:
     properties = PROPERTIES.format(secure=SECURE, store=authority.with_name("store.pem"), login=LOGIN)
-    made = OwnBroker(tmp_path_factory.mktemp("broker"), properties)
-    made.start()
-    yield made
-    made.stop()
+    with own_broker(tmp_path_factory.mktemp("broker"), properties) as made:
+        yield made
 
 
 @pytest.fixture

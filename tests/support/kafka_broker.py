@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SERVICE = Path(__file__).parents[2] / "deploy" / "services"
@@ -49,10 +51,26 @@ class OwnBroker:
         """Kill it with SIGKILL."""
         os.kill(int((self.folder / "broker.pid").read_text()), signal.SIGKILL)
 
+    def fall(self) -> None:
+        """Kill it, and start it again on the same data."""
+        self.kill()
+        self.start()
+
     def _service(self, word: str) -> None:
         command = [SERVICE, word, "kafka"]
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def own_broker(folder: Path, properties: str = "") -> Iterator[OwnBroker]:
+    """A broker that runs, and is asked to end in the end."""
+    broker = OwnBroker(folder, properties)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
 
 
 def _free_ports() -> int:

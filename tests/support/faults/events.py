@@ -8,6 +8,7 @@ from typing import Literal
 
 import orjson
 
+from mlinfra_assets.contracts.added_fields import added_fields, usual_event_time, what_deletes
 from mlinfra_assets.contracts.contract import Contract, Field
 from mlinfra_assets.contracts.source import Needs, Source, StreamIngest
 from mlinfra_assets.streams.record import NewRecord
@@ -23,6 +24,7 @@ FIELDS = (
     Field("note", "note", "string", max_length=100),
     Field("more", "more", "object"),
 )
+ORDER = (Field("id", "id", "integer", required=True), Field("note", "note", "string"))
 LOCAL = Field("at", "at", "timestamp", required=True, format="yyyy-MM-dd HH:mm:ss")
 
 
@@ -80,7 +82,25 @@ def free(topic: str, system: System | None = None) -> Source:
     return _changed(plain(topic, system), compatibility="NONE")
 
 
-VARIANTS = {made.__name__: made for made in (plain, keyed, wider, roomy, widened, retyped, stricter, free, local)}
+def changes(topic: str, system: System | None = None) -> Source:
+    """Change data of a table of orders, as Debezium writes it; a message's key is the order's number."""
+    ingest = StreamIngest(topic, format="debezium_json", system=system)
+    contract = Contract(
+        name=NAME,
+        version="1.0.0",
+        description="",
+        owner="us",
+        fields=(*ORDER, *added_fields(ingest)),
+        event_time=usual_event_time(ingest) or "",
+        primary_key=("id",),
+        deletes=what_deletes(ingest),
+    )
+    return Source(NAME, f"{NAME}.yaml", contract, ingest, Needs(("team:us",)))
+
+
+VARIANTS = {
+    made.__name__: made for made in (plain, keyed, wider, roomy, widened, retyped, stricter, free, local, changes)
+}
 
 
 def event(number: int, at: datetime | str | None = None, **changes: object) -> NewRecord:
