@@ -36,7 +36,9 @@ class Reconciliation:
         surplus: Rows that change data has and the snapshot does not.
         differing: By column, rows whose value differs.
         examples: The first keys that differ, each with what is wrong.
-        reached: Whether change data has come past the snapshot. If not, a difference may be one of time.
+        wrong: Rows that are missing, too many, or differ in any column.
+        behind: Those of them whose partition of the change data has not come past the snapshot: what is wrong with them
+            may be a matter of time.
     """
 
     day: date
@@ -46,7 +48,8 @@ class Reconciliation:
     surplus: int
     differing: Mapping[str, int] = field(default_factory=dict)
     examples: tuple[str, ...] = ()
-    reached: bool = True
+    wrong: int = 0
+    behind: int = 0
 
     @property
     def differences(self) -> int:
@@ -95,8 +98,35 @@ def reconcile(lake: Lake, snapshot: Source, changes: Source, day: date | None = 
         )
     seen = history.filter((pl.col(OP) == READ) | _visible(moment.transactions)).sort(ARRIVAL)
     state = seen.unique(key, keep="last").filter(~pl.col(DELETED)).select(compared)
-    newest = history[LSN].max()
-    return _compare(moment.day, key, compared, taken, state, reached=isinstance(newest, int) and newest >= moment.lsn)
+    return _compare(moment.day, key, compared, taken, state, _Behind.of(history, key, moment.lsn))
+
+
+@dataclass(frozen=True)
+class _Behind:
+    """The keys whose changes may still be on their way: a key's changes all come by one partition.
+
+    Attributes:
+        keys: Those of the partitions that have not come past the snapshot.
+        known: The keys of all partitions.
+        some: Whether there is such a partition, or none at all.
+    """
+
+    keys: pl.DataFrame
+    known: pl.DataFrame
+    some: bool
+
+    @classmethod
+    def of(cls, history: pl.DataFrame, key: list[str], lsn: int) -> _Behind:
+        reached = history.group_by(names.PARTITION).agg(pl.col(LSN).max())
+        behind = reached.filter(pl.col(LSN) < lsn)
+        known = history.select(*key, names.PARTITION).unique()
+        keys = known.join(behind, on=names.PARTITION, how="semi").select(key).unique()
+        return cls(keys, known.select(key).unique(), some=behind.height > 0 or reached.is_empty())
+
+    def count(self, rows: pl.DataFrame, key: list[str]) -> int:
+        """How many of these keys' changes may be on their way; of one that no partition knows it cannot be told."""
+        unknown = rows.join(self.known, on=key, how="anti").height if self.some else 0
+        return rows.join(self.keys, on=key, how="semi").height + unknown
 
 
 def _compared(snapshot: Source, changes: Source) -> tuple[str, ...]:
@@ -131,19 +161,22 @@ def _visible(transactions: str) -> pl.Expr:
 
 
 def _compare(
-    day: date, key: list[str], compared: tuple[str, ...], taken: pl.DataFrame, state: pl.DataFrame, *, reached: bool
+    day: date, key: list[str], compared: tuple[str, ...], taken: pl.DataFrame, state: pl.DataFrame, behind: _Behind
 ) -> Reconciliation:
     missing = taken.join(state, on=key, how="anti").select(key).sort(key)
     surplus = state.join(taken, on=key, how="anti").select(key).sort(key)
     both = taken.join(state, on=key, suffix="_changes").sort(key)
     differing: dict[str, int] = {}
+    wrong = [missing, surplus]
     examples = [f"{_named(row)}: not in change data" for row in missing.head(MOST_SHOWN).iter_rows(named=True)]
     examples += [f"{_named(row)}: not in the snapshot" for row in surplus.head(MOST_SHOWN).iter_rows(named=True)]
     for name in (n for n in compared if n not in key):
-        wrong = both.filter(~pl.col(name).eq_missing(pl.col(f"{name}_changes"))).select(key)
-        if wrong.height:
-            differing[name] = wrong.height
-            examples += [f"{_named(row)}: {name} differs" for row in wrong.head(MOST_SHOWN).iter_rows(named=True)]
+        other = both.filter(~pl.col(name).eq_missing(pl.col(f"{name}_changes"))).select(key)
+        if other.height:
+            differing[name] = other.height
+            wrong.append(other)
+            examples += [f"{_named(row)}: {name} differs" for row in other.head(MOST_SHOWN).iter_rows(named=True)]
+    rows = pl.concat(wrong).unique()
     return Reconciliation(
         day=day,
         rows=taken.height,
@@ -152,7 +185,8 @@ def _compare(
         surplus=surplus.height,
         differing=differing,
         examples=tuple(examples[:MOST_SHOWN]),
-        reached=reached,
+        wrong=rows.height,
+        behind=behind.count(rows, key),
     )
 
 
