@@ -116,6 +116,17 @@ def validated_results(lake: Lake, source: Source, result: Validated) -> Iterator
     yield breaker_result(result.breaker)
 
 
+def waiting_result(source: Source, why: str) -> dg.AssetCheckResult:
+    """That nothing of a source can be validated at present, which freezes what is downstream."""
+    return dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=False,
+        asset_key=dg.AssetKey(names.processed(source.name)),
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"raw goes on, validation does not: {why}",
+    )
+
+
 def _late(result: Validated) -> dict[str, dg.MetadataValue]:
     """How many records came late, as numbers that the UI plots over time."""
     late = result.late

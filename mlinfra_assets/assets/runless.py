@@ -11,9 +11,10 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 from sqlalchemy.exc import SQLAlchemyError
 
-from mlinfra_assets.assets.processed import CHECK, validated_results
+from mlinfra_assets.assets.processed import CHECK, validated_results, waiting_result
 from mlinfra_assets.assets.raw import landed_result, upstream_key
 from mlinfra_assets.ingest.consumer import Consumed
+from mlinfra_assets.ingest.processed import Validated
 from mlinfra_assets.lake.lake import Lake
 
 DATA_VERSION = "dagster/data_version"
@@ -25,6 +26,7 @@ class _Pending:
 
     batches: Consumed | None = None
     told_at: float = field(default=float("-inf"))
+    waits: bool = False
 
 
 class RunlessReports:
@@ -46,11 +48,12 @@ class RunlessReports:
         self._failing = False
 
     def add(self, batch: Consumed) -> None:
-        """Take in a batch; one that opens the breaker is due at once."""
+        """Take in a batch; one that opens the breaker, and the first one whose validation waits, is due at once."""
         pending = self._pending.setdefault(batch.source.name, _Pending())
         pending.batches = batch if pending.batches is None else _together(pending.batches, batch)
-        if batch.validated.held:
+        if (batch.validated is not None and batch.validated.held) or (batch.waits and not pending.waits):
             pending.told_at = float("-inf")
+        pending.waits = batch.waits is not None
 
     def tell_due(self) -> str | None:
         """Tell what has waited long enough; what cannot be told now is told later.
@@ -92,7 +95,8 @@ class RunlessReports:
         source, landed, validated = batches.source, batches.landed, batches.validated
         for result in (
             landed_result(self._lake, source, landed),
-            *validated_results(self._lake, source, validated),
+            *(() if validated is None else validated_results(self._lake, source, validated)),
+            *(() if batches.waits is None else (waiting_result(source, batches.waits),)),
         ):
             if isinstance(result, dg.AssetObservation):
                 yield result
@@ -141,9 +145,13 @@ def _together(first: Consumed, then: Consumed) -> Consumed:
         payload_bytes=first.landed.payload_bytes + then.landed.payload_bytes,
         commits=first.landed.commits + then.landed.commits,
     )
-    reports = [*first.validated.reports, *then.validated.reports]
-    late = first.validated.late + then.validated.late
-    return replace(then, landed=landed, validated=replace(then.validated, reports=reports, late=late))
+    return replace(then, landed=landed, validated=_both(first.validated, then.validated))
+
+
+def _both(first: Validated | None, then: Validated | None) -> Validated | None:
+    if first is None or then is None:
+        return first or then
+    return replace(then, reports=[*first.reports, *then.reports], late=first.late + then.late)
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
@@ -99,6 +100,7 @@ def _opener(settings: Settings, source: Source, pace: Pace, consumer: str) -> Ca
     from mlinfra_assets.clock import HomeClock
     from mlinfra_assets.code_version import code_version
     from mlinfra_assets.connectors.schema_registry import SchemaRegistry
+    from mlinfra_assets.contracts.declaration import load_source
     from mlinfra_assets.contracts.source import StreamIngest
     from mlinfra_assets.ingest.consumer import SourceConsumer
     from mlinfra_assets.lake.lake import Lake
@@ -118,6 +120,7 @@ def _opener(settings: Settings, source: Source, pace: Pace, consumer: str) -> Ca
             pace,
             settings.max_payload_bytes,
             SchemaRegistry.of(settings),
+            declared=lambda: load_source(Path(source.file)),
         )
 
     return opened
@@ -158,6 +161,14 @@ def _described(told: Told, why: str | None) -> dict[str, object]:
     from mlinfra_assets.ingest.consumers import Ended, Interrupted
 
     if isinstance(told, Consumed):
+        if told.validated is None:
+            return {
+                "event": "landed",
+                "source": told.source.name,
+                "landed": told.landed.records,
+                "lag": told.behind,
+                "positions": told.landed.positions.to_dict(),
+            }
         return {
             "event": "batch",
             "source": told.source.name,
@@ -186,6 +197,7 @@ def _text_line(said: dict[str, object]) -> None:
     text = {
         "batch": "{source}: {landed} records in, {valid} valid, {quarantined} quarantined, {lag} to come, "
         "breaker {breaker}",
+        "landed": "{source}: {landed} records in raw, {lag} to come",
         "waiting": "{source} waits: {why}",
         "resumed": "{source} goes on",
         "untold": "what happens is told later: {why}",

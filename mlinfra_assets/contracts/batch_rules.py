@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from mlinfra_assets import names
+from mlinfra_assets.contracts.batch_rows import Rows
 from mlinfra_assets.contracts.contract import BatchRule, Contract, Operator
+from mlinfra_assets.contracts.gathered import Gathered, gathers, only_valid
 from mlinfra_assets.contracts.profile import (
     DISTRIBUTIONS,
     MEAN,
@@ -20,7 +24,6 @@ from mlinfra_assets.contracts.profile import (
     stability,
 )
 from mlinfra_assets.contracts.report import RuleResult
-from mlinfra_assets.contracts.verdicts import Broken
 
 WORDS: dict[Operator, str] = {
     "mustBe": "has to be {0:g}",
@@ -50,23 +53,41 @@ class Batch:
     Attributes:
         valid: The valid records, typed, with their coordinates.
         new: Those of them that say something new of their primary key.
-        records: All records, those that break the contract included.
-        broken: What records break, by their number.
-        failed: Records that could not be decoded.
+        records: How many records there are, those that break the contract included.
+        quarantined: How many of them break the contract.
+        invalid: How many break a rule of a field, by field.
         profile: What earlier days were like, `PROFILE_SCHEMA`; None: nothing is known of them.
+        gathered: Finds records that were published before: rules that need more than the batch has look at these too.
+            None: there are none.
+        also: How many of those are counted in already.
     """
 
-    valid: pl.DataFrame
-    new: pl.DataFrame
+    valid: Rows
+    new: Rows
     records: int
-    broken: Broken
-    failed: int
+    quarantined: int
+    invalid: Mapping[str, int] = field(default_factory=dict)
     profile: pl.DataFrame | None = None
+    gathered: Callable[[], Gathered] | None = None
+    also: int = 0
 
-    @property
-    def quarantined(self) -> int:
-        """Records that break the contract."""
-        return len(self.broken) + self.failed
+    def enough_for(self, rule: BatchRule) -> Batch:
+        """The batch with as many of the records before it as a rule needs, as far as there are any."""
+        short = rule.min_rows - (self.new.height if only_valid(rule) else self.records)
+        if short <= 0 or not self.records or self.gathered is None or not gathers(rule):
+            return self
+        chosen = self.gathered().last(short, valid=only_valid(rule))
+        before, broken = Rows.of(chosen.valid), chosen.broken
+        also = Counter(name for fields in broken for name in set(fields) if name is not None)
+        return replace(
+            self,
+            valid=self.valid.behind(before),
+            new=self.new.behind(before),
+            records=self.records + chosen.records.height,
+            quarantined=self.quarantined + len(broken),
+            invalid=Counter(self.invalid) + also,
+            also=chosen.records.height,
+        )
 
 
 def judged(contract: Contract, batch: Batch) -> tuple[RuleResult, ...]:
@@ -76,6 +97,7 @@ def judged(contract: Contract, batch: Batch) -> tuple[RuleResult, ...]:
 
 def judge(rule: BatchRule, batch: Batch) -> RuleResult:
     """What a rule says of a batch. It depends on the arguments alone."""
+    batch = batch.enough_for(rule)
     if batch.records < max(rule.min_rows, 1 if rule.unit == "percent" else 0):
         return _not_judged(rule, f"{batch.records} records, and the rule needs {max(rule.min_rows, 1)}")
     if rule.metric == "freshness":
@@ -88,10 +110,11 @@ def judge(rule: BatchRule, batch: Batch) -> RuleResult:
     if rule.metric == "invalidValues" and rule.field is not None:
         what += f" in {rule.field}"
     unit = "%" if rule.unit == "percent" else ""
-    return _result(rule, float(value), f"{value:.6g}{unit} {what} ({count:,} of {total:,})", unit)
+    return _result(rule, batch, float(value), f"{value:.6g}{unit} {what} ({count:,} of {total:,})", unit)
 
 
-def _result(rule: BatchRule, value: float, found: str, unit: str) -> RuleResult:
+def _result(rule: BatchRule, batch: Batch, value: float, found: str, unit: str) -> RuleResult:
+    found += f", {batch.also:,} published before the batch among them" if batch.also else ""
     return RuleResult(
         name=rule.name,
         passed=_holds(rule.operator, value, rule.threshold),
@@ -111,29 +134,30 @@ def _count(rule: BatchRule, batch: Batch) -> tuple[int, int]:
     if rule.metric == "rowCount":
         return batch.records, batch.records
     if rule.metric == "invalidValues":
-        if rule.field is None:
-            return batch.quarantined, batch.records
-        return sum(any(v.field == rule.field for v in found) for found in batch.broken.values()), batch.records
+        return batch.quarantined if rule.field is None else batch.invalid.get(rule.field, 0), batch.records
     if rule.metric == "duplicateValues":
-        known = valid.select(rule.fields or [rule.field]).drop_nulls()
-        return known.height - known.n_unique(), valid.height
+        return valid.repeated(rule.fields or [str(rule.field)]), valid.height
     assert rule.field is not None  # noqa: S101 - the declaration asks for it
-    column = valid[rule.field]
+    return sum(_none(rule, part) for part in valid.column(rule.field)), valid.height
+
+
+def _none(rule: BatchRule, values: pl.Series) -> int:
+    """How many values are null, or stand for none."""
     if rule.metric == "nullValues":
-        return column.null_count(), valid.height
-    missing = column.cast(pl.String).is_in([v for v in rule.values if v is not None]).sum()
-    return int(missing) + (column.null_count() if None in rule.values else 0), valid.height
+        return values.null_count()
+    missing = values.cast(pl.String).is_in([v for v in rule.values if v is not None]).sum()
+    return int(missing) + (values.null_count() if None in rule.values else 0)
 
 
 def _freshness(rule: BatchRule, batch: Batch) -> RuleResult:
     """How long before the batch landed its newest record happened: by the records' own times, not by a clock."""
-    if batch.valid.is_empty():
+    landed, newest = (batch.valid.maximum(name) for name in (names.KNOWN_AT, names.EVENT_TIME))
+    if landed is None:
         return _not_judged(rule, "no valid record")
-    landed, newest = (batch.valid[name].max() for name in (names.KNOWN_AT, names.EVENT_TIME))
     assert isinstance(landed, datetime) and isinstance(newest, datetime)  # noqa: S101, PT018 - tells the type checker
     age = (landed - newest).total_seconds()
     said = f"the newest record is of {newest.isoformat()}, {age:.6g} seconds before it landed"
-    return _result(rule, age, said, " seconds")
+    return _result(rule, batch, age, said, " seconds")
 
 
 def _distribution(rule: BatchRule, batch: Batch) -> RuleResult:
@@ -141,7 +165,7 @@ def _distribution(rule: BatchRule, batch: Batch) -> RuleResult:
     assert rule.field is not None  # noqa: S101 - the declaration asks for it
     if batch.new.height < max(rule.min_rows, 1):
         return _not_judged(rule, f"{batch.new.height} new valid records, and the rule needs {rule.min_rows}")
-    landed = batch.new[names.KNOWN_AT].max()
+    landed = batch.new.maximum(names.KNOWN_AT)
     assert isinstance(landed, datetime)  # noqa: S101 - tells the type checker
     day = landed.date()
     kinds = [MEAN] if rule.metric == "meanShift" else [VALUE, NULL, OTHERS]
@@ -154,10 +178,10 @@ def _distribution(rule: BatchRule, batch: Batch) -> RuleResult:
     days = f"the {rule.days} days before {day.isoformat()}"
     if rows < rule.min_rows:
         return _not_judged(rule, f"{rows:,} records of {days}, and the rule needs {rule.min_rows:,}")
-    column = batch.new[rule.field]
+    column = batch.new.column(rule.field)
     value = (mean_shift if rule.metric == "meanShift" else stability)(before, column)
     what = MEASURED[rule.metric].format(field=rule.field)
-    return _result(rule, value, f"{value:.6g} {what} against {rows:,} records of {days}", "")
+    return _result(rule, batch, value, f"{value:.6g} {what} against {rows:,} records of {days}", "")
 
 
 def _holds(operator: Operator, value: float, threshold: tuple[float, ...]) -> bool:

@@ -6,6 +6,7 @@ engine changes a verdict.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from math import fsum, log, sqrt
@@ -46,7 +47,7 @@ def distribution_rules(contract: Contract) -> list[BatchRule]:
     return [rule for rule in contract.rules if rule.metric in DISTRIBUTIONS]
 
 
-def profile(rule: BatchRule, column: pl.Series, day: date) -> pl.DataFrame:
+def profile(rule: BatchRule, column: Iterable[pl.Series], day: date) -> pl.DataFrame:
     """What the values of one landing day were like, as a distribution rule compares them: `PROFILE_SCHEMA`."""
     found: list[tuple[object, ...]] = []
     if rule.metric == "meanShift":
@@ -57,39 +58,61 @@ def profile(rule: BatchRule, column: pl.Series, day: date) -> pl.DataFrame:
     return pl.DataFrame(found, schema=PROFILE_SCHEMA, orient="row")
 
 
-def shares(column: pl.Series) -> dict[tuple[str, str | None], int]:
+def shares(column: Iterable[pl.Series]) -> dict[tuple[str, str | None], int]:
     """How often each value occurs.
 
     Of more than 200 the most frequent ones (of equally frequent ones the first by code point), the others together.
+
+    Args:
+        column: The values, series by series.
     """
-    values = column.cast(pl.String).alias("value").to_frame()
-    counts = values.group_by("value").len().sort("len", "value", descending=[True, False])
-    known = counts.drop_nulls("value")
-    found: dict[tuple[str, str | None], int] = {(VALUE, v): n for v, n in known.head(MOST_VALUES).iter_rows()}
+    counts = pl.DataFrame(schema={"value": pl.String(), "len": pl.UInt32()})
+    for part in column:
+        found = part.cast(pl.String).alias("value").to_frame().group_by("value").len()
+        counts = pl.concat([counts, found]).group_by("value").agg(pl.col("len").sum()) if counts.height else found
+    known = counts.drop_nulls("value").sort("len", "value", descending=[True, False])
+    frequent: dict[tuple[str, str | None], int] = {(VALUE, v): n for v, n in known.head(MOST_VALUES).iter_rows()}
     others = int(known[MOST_VALUES:]["len"].sum())
     if others:
-        found[(OTHERS, None)] = others
-    if nulls := column.null_count():
-        found[(NULL, None)] = nulls
-    return found
+        frequent[(OTHERS, None)] = others
+    if nulls := int(counts.filter(pl.col("value").is_null())["len"].sum()):
+        frequent[(NULL, None)] = nulls
+    return frequent
 
 
-def spread_of(column: pl.Series) -> Spread:
-    """Count, mean and squared deviations of the finite numbers."""
-    known = column.drop_nulls().cast(pl.Float64)
-    numbers = known.filter(known.is_finite()).to_list()
-    if not numbers:
+def spread_of(column: Iterable[pl.Series]) -> Spread:
+    """Count, mean and squared deviations of the finite numbers.
+
+    Args:
+        column: The values, series by series; gone through twice.
+    """
+    rows = 0
+
+    def counted() -> Iterator[float]:
+        nonlocal rows
+        for number in _finite(column):
+            rows += 1
+            yield number
+
+    total = fsum(counted())
+    if not rows:
         return Spread(0, 0.0, 0.0)
-    mean = fsum(numbers) / len(numbers)
-    return Spread(len(numbers), mean, fsum((x - mean) ** 2 for x in numbers))
+    mean = total / rows
+    return Spread(rows, mean, fsum((x - mean) ** 2 for x in _finite(column)))
 
 
-def stability(before: pl.DataFrame, column: pl.Series) -> float:
+def _finite(column: Iterable[pl.Series]) -> Iterator[float]:
+    for part in column:
+        known = part.drop_nulls().cast(pl.Float64)
+        yield from known.filter(known.is_finite()).to_list()
+
+
+def stability(before: pl.DataFrame, column: Iterable[pl.Series]) -> float:
     """The population stability index of a batch against the days before: 0 if all shares are the same.
 
     Args:
         before: The field's shares on the days before, `PROFILE_SCHEMA`.
-        column: The batch's values.
+        column: The batch's values, series by series.
     """
     base: dict[tuple[str, str | None], int] = {}
     for kind, value, count in before.select("kind", "value", "rows").iter_rows():
@@ -103,8 +126,13 @@ def stability(before: pl.DataFrame, column: pl.Series) -> float:
     return fsum((q - p) * log(q / p) for p, q in zip(old, new, strict=True))
 
 
-def mean_shift(before: pl.DataFrame, column: pl.Series) -> float:
-    """How many standard deviations of the days before a batch's mean is from theirs."""
+def mean_shift(before: pl.DataFrame, column: Iterable[pl.Series]) -> float:
+    """How many standard deviations of the days before a batch's mean is from theirs.
+
+    Args:
+        before: The field's mean and spread on the days before, `PROFILE_SCHEMA`.
+        column: The batch's values, series by series.
+    """
     days = [Spread(*row) for row in before.select("rows", "mean", "deviations").iter_rows() if row[0]]
     batch = spread_of(column)
     if not days or not batch.rows:

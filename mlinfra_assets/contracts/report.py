@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -39,6 +40,7 @@ class BatchReport:
         quarantined: Records that break it.
         unchanged: Valid records that say of their primary key what was known already; they are left out.
         reasons: How often each rule is broken, as `field: rule`, most frequent first.
+        invalid: How many records break a rule of a field, by field.
         ambiguous_times: Local times that a clock change makes ambiguous or non-existent.
         unknown_fields: How many records carry a field that the contract does not name; it is kept in raw only.
         null_values: Nulls among the valid records, by field; fields without nulls are left out.
@@ -58,16 +60,42 @@ class BatchReport:
     warnings: Mapping[str, int] = field(default_factory=dict)
     assumed: int = 0
     checks: tuple[RuleResult, ...] = ()
+    invalid: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         """Whether the batch may be published: no rule of severity `error` fails."""
         return all(check.passed or check.severity != "error" for check in self.checks)
 
+    def __add__(self, other: BatchReport) -> BatchReport:
+        """What is said of two parts of a batch together; of the batch as a whole neither says anything."""
+        return BatchReport(
+            records=self.records + other.records,
+            valid=self.valid + other.valid,
+            quarantined=self.quarantined + other.quarantined,
+            unchanged=self.unchanged + other.unchanged,
+            reasons=_sum(self.reasons, other.reasons),
+            ambiguous_times=self.ambiguous_times + other.ambiguous_times,
+            unknown_fields=_sum(self.unknown_fields, other.unknown_fields),
+            null_values=_sum(self.null_values, other.null_values),
+            warnings=_sum(self.warnings, other.warnings),
+            assumed=self.assumed + other.assumed,
+            invalid=_sum(self.invalid, other.invalid),
+        )
+
+    def with_checks(self, checks: tuple[RuleResult, ...]) -> BatchReport:
+        """The same with what the batch rules say."""
+        return replace(self, checks=checks)
+
     @property
     def broken_rules(self) -> str:
         """What each rule of severity `error` that fails says, in one line; empty if none does."""
         return "; ".join(check.message for check in self.checks if not check.passed and check.severity == "error")
+
+
+def _sum(first: Mapping[str, int], then: Mapping[str, int]) -> dict[str, int]:
+    """The counts of both, the greatest first."""
+    return dict(sorted((Counter(first) + Counter(then)).items(), key=lambda item: (-item[1], item[0])))
 
 
 @dataclass(frozen=True)

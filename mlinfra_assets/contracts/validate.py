@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,10 +12,12 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.connectors.decode import NO_SCHEMAS
 from mlinfra_assets.connectors.written_schema import Schemas
+from mlinfra_assets.contracts.batch_rows import Rows
 from mlinfra_assets.contracts.batch_rules import Batch, judged
 from mlinfra_assets.contracts.changed_records import resolved_changes
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.coordinates import with_coordinates, without_unchanged
+from mlinfra_assets.contracts.gathered import Gathered
 from mlinfra_assets.contracts.quarantine_schema import MAX_RECORD, QUARANTINE_SCHEMA
 from mlinfra_assets.contracts.released import released_records
 from mlinfra_assets.contracts.report import BatchReport, Processed, RuleResult
@@ -24,7 +27,7 @@ from mlinfra_assets.contracts.typed_records import TypedRecords, one_by_one, typ
 from mlinfra_assets.contracts.verdicts import Broken, add_verdicts
 from mlinfra_assets.contracts.violation import Violation
 
-__all__ = ["BatchReport", "Processed", "RuleResult", "process"]
+__all__ = ["BatchReport", "Processed", "RuleResult", "process", "process_part"]
 
 
 def process(
@@ -34,11 +37,12 @@ def process(
     releases: pl.DataFrame | None = None,
     latest: pl.DataFrame | Earlier | None = None,
     profile: pl.DataFrame | None = None,
+    gathered: Callable[[], Gathered] | None = None,
     set_aside: Violation | None = None,
     max_payload_bytes: int,
     schemas: Schemas = NO_SCHEMAS,
 ) -> Processed:
-    """Decode, type and judge raw rows.
+    """Decode, type and judge raw rows, one by one and as a batch.
 
     The outcome depends on the arguments alone: not on the order of the rows, nor on the clock.
 
@@ -47,11 +51,13 @@ def process(
         raw: Rows of the raw table, in any order; `partition`, `offset`, `known_at` and `payload` are read.
         releases: Decisions to let quarantined records in (`RELEASES_SCHEMA`). If given, the outcome holds the released
             records alone, each at its own position and known from its release on; `raw` has to hold their payloads.
+            They are no batch, and no batch rule is asked.
         latest: Rows of the processed table, or what finds those with the keys of others. If given, and the contract has
             a primary key, records that say nothing new of their key are left out; an empty frame leaves out those that
             repeat others in `raw`. Of change data: the changes so far, or what finds those that concern others; None:
             there are none.
         profile: What rows of earlier days were like (`PROFILE_SCHEMA`): what distribution rules compare with.
+        gathered: Finds records that were published before these, for the rules that need more records than these are.
         set_aside: Why every record is quarantined, whatever else is wrong with it. None: each is judged by itself.
         max_payload_bytes: A larger message is quarantined unread. Files have limits of their own.
         schemas: The schemas of a registry that messages were written with, by number.
@@ -59,6 +65,42 @@ def process(
     Returns:
         The valid and the quarantined records, and the report; `report.passed` says whether to publish them.
     """
+    found, valid = _judged_rows(source, raw, releases, latest, set_aside, max_payload_bytes, schemas)
+    if releases is not None:
+        return found
+    report = found.report
+    batch = Batch(
+        valid=Rows.of(valid),
+        new=Rows.of(found.valid),
+        records=report.records,
+        quarantined=report.quarantined,
+        invalid=report.invalid,
+        profile=profile,
+        gathered=gathered,
+    )
+    return replace(found, report=report.with_checks(judged(source.contract, batch)))
+
+
+def process_part(
+    source: Source, raw: pl.DataFrame, *, set_aside: Violation | None = None, max_payload_bytes: int
+) -> Processed:
+    """Decode, type and judge a part of a batch, record by record; of the batch as a whole nothing is said.
+
+    Args: as those of `process`.
+    """
+    return _judged_rows(source, raw, None, None, set_aside, max_payload_bytes, NO_SCHEMAS)[0]
+
+
+def _judged_rows(
+    source: Source,
+    raw: pl.DataFrame,
+    releases: pl.DataFrame | None,
+    latest: pl.DataFrame | Earlier | None,
+    set_aside: Violation | None,
+    max_payload_bytes: int,
+    schemas: Schemas,
+) -> tuple[Processed, pl.DataFrame]:
+    """What becomes of each record, and the valid ones with those that say nothing new of their key."""
     contract = source.contract
     if releases is None:
         rows = _in_order(raw).with_columns(pl.lit(None, dtype=pl.Int64).alias("release"))
@@ -96,11 +138,14 @@ def process(
         null_values={f.name: n for f in contract.fields if (n := valid[f.name].null_count())},
         warnings=warnings,
         assumed=int(new[names.ASSUMED].sum()),
-        checks=judged(contract, Batch(valid, new, total, broken, len(records.failed), profile))
-        if releases is None
-        else (),
+        invalid=_invalid(broken),
     )
-    return Processed(new, quarantined, report)
+    return Processed(new, quarantined, report), valid
+
+
+def _invalid(broken: Broken) -> dict[str, int]:
+    """How many records break a rule of a field, by field."""
+    return Counter(name for found in broken.values() for name in {v.field for v in found} if name is not None)
 
 
 def _in_order(raw: pl.DataFrame) -> pl.DataFrame:

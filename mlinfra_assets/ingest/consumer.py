@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,9 +18,11 @@ from mlinfra_assets import names
 from mlinfra_assets.clock import Clock
 from mlinfra_assets.connectors.schema_registry import SchemaRegistry
 from mlinfra_assets.contracts.source import Source, StreamIngest
+from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.ingest.landings import Landings
 from mlinfra_assets.ingest.processed import Validated, validate_source
 from mlinfra_assets.ingest.raw import CommittedRows, Landed, raw_table
+from mlinfra_assets.ingest.recent import Recent
 from mlinfra_assets.ingest.streams import land_stream, standing, trim_stream
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
@@ -33,6 +35,8 @@ LOOK = 1.0
 """Seconds that one wait for records lasts; between two of them a consumer sees that it was asked to stop."""
 IDLE = 30.0
 """Seconds after which a consumer without new records looks for releases, and for rows that others landed."""
+RETRY = 2.0
+"""Seconds after which it tries a validation again that waits for its contract to be set right."""
 TRIM = 3600.0
 """Seconds after which it removes from the stream what raw has held for long."""
 MOST_BEHIND = 10_000
@@ -62,19 +66,22 @@ class Consumed:
     Attributes:
         source: Whose.
         landed: What came into raw.
-        validated: What came of it.
+        validated: What came of it; None: validation waits, and nothing past raw was written.
         behind: Records that the stream had past it, counted up to `MOST_BEHIND`.
+        waits: Why validation waits.
     """
 
     source: Source
     landed: Landed
-    validated: Validated
+    validated: Validated | None
     behind: int = 0
+    waits: str | None = None
 
     @property
     def empty(self) -> bool:
         """Whether nothing has changed in any table."""
-        return not (self.landed.commits or self.validated.reports or self.validated.held)
+        done = self.validated
+        return not (self.landed.commits or (done is not None and (done.reports or done.held)))
 
 
 class SourceConsumer:
@@ -89,6 +96,8 @@ class SourceConsumer:
         pace: How batches are cut.
         max_payload_bytes: A larger message is quarantined unread.
         schema_registry: Who knows the schemas of messages that name one.
+        declared: Reads the source's declaration again: asked while the contract at hand cannot be taken. None: it stays
+            as it is.
     """
 
     def __init__(
@@ -101,6 +110,7 @@ class SourceConsumer:
         pace: Pace,
         max_payload_bytes: int,
         schema_registry: SchemaRegistry | None = None,
+        declared: Callable[[], Source] | None = None,
     ) -> None:
         assert isinstance(source.ingest, StreamIngest)  # noqa: S101 - the caller chose by this very type
         self._lake = lake.kept()
@@ -113,6 +123,9 @@ class SourceConsumer:
         self._pace = pace
         self._max_payload_bytes = max_payload_bytes
         self._schema_registry = schema_registry
+        self._recent = Recent()
+        self._declared = declared or (lambda: source)
+        self._waits: str | None = None
         self._raw = raw_table(self._lake, source)
         self._commits = 0
 
@@ -128,7 +141,7 @@ class SourceConsumer:
     def follow(self, stop: threading.Event, group: str) -> Iterator[Consumed]:
         """The batches as they come, also empty ones, until the stop, which lets a batch be finished.
 
-        While the source's breaker is open raw goes on, and processed waits.
+        While the source's breaker is open, or its contract cannot be taken, raw goes on, and processed waits.
 
         Args:
             stop: Set from another thread.
@@ -153,7 +166,7 @@ class SourceConsumer:
             # A position may also have to move where no record is: over the marks of transactions.
             behind = landings.begun or any(own is None or partition in own for partition in found.behind)
             if not follower.wait(found.held, 0.0 if behind else LOOK) and not behind:
-                if time.monotonic() - looked < IDLE:
+                if time.monotonic() - looked < (IDLE if self._waits is None else RETRY):
                     continue
             elif not landings.begun:
                 stop.wait(self._pace.linger)
@@ -190,13 +203,13 @@ class SourceConsumer:
         if self._commits >= SMALL_FILES:
             self._compact()
         behind = self._log.behind(self._topic, landed.positions.offsets, MOST_BEHIND) if landed.commits else 0
-        return Consumed(self._source, landed, validated, behind)
+        return Consumed(self._source, landed, validated, behind, self._waits)
 
-    def _settled(self, committed: CommittedRows | None) -> Validated:
-        """Validate; where another writer was faster, again from what the tables hold now."""
+    def _settled(self, committed: CommittedRows | None) -> Validated | None:
+        """Validate, or say why that has to wait; where another writer was faster, again from what the tables hold."""
         while True:
             try:
-                return validate_source(
+                validated = validate_source(
                     self._lake,
                     self._source,
                     self._provenance,
@@ -204,11 +217,33 @@ class SourceConsumer:
                     max_payload_bytes=self._max_payload_bytes,
                     schema_registry=self._schema_registry,
                     committed=committed,
+                    recent=self._recent,
                 )
             except ProgressConflictError:
                 continue
+            except InvalidInputError as error:
+                self._waits = str(error)
+                if not self._declared_anew():
+                    return None
+            else:
+                self._waits = None
+                return validated
+
+    def _declared_anew(self) -> bool:
+        """Take over the source's declaration if it is another by now."""
+        try:
+            found = self._declared()
+        except InvalidInputError as error:
+            self._waits = str(error)
+            return False
+        if found.ingest != self._source.ingest:
+            self._waits = f"{found.file} says another way of coming in by now: stop the consumer and start it again"
+            return False
+        known, self._source = self._source, found
+        return found != known
 
     def _compact(self) -> None:
-        for key in names.ingested(self._source.name):
-            self._lake.table(names.table(*key)).maintain(SMALL_FILES, self._provenance.run_id)
+        for table in (self._lake.table(names.table(*key)) for key in names.ingested(self._source.name)):
+            if table.exists():  # where validation has waited from the first batch on, raw alone does
+                table.maintain(SMALL_FILES, self._provenance.run_id)
         self._commits = 0

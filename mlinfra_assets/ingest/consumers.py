@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from mlinfra_assets.breakers.asking import frozen_message
-from mlinfra_assets.breakers.breaker import Breaker
 from mlinfra_assets.errors import MlinfraError, UnavailableError
 from mlinfra_assets.ingest.consumer import Consumed, SourceConsumer
 from mlinfra_assets.lake.errors import LakeCorruptError
@@ -23,11 +22,11 @@ HOPELESS = (LakeCorruptError, RetentionGapError, StreamResetError)
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A source waits for something that is not available; told once.
+    """A source waits for something that is not available, or its validation for another contract; told once.
 
     Attributes:
         source: Which.
-        why: What is not available.
+        why: What it waits for.
     """
 
     source: str
@@ -128,33 +127,41 @@ class Consumers:
 
     def _until_stopped(self, name: str) -> str | None:
         """Follow a source over failures that pass; why not all of it has come through although it has caught up."""
-        frozen: list[Breaker] = []
-        wait = FIRST_WAIT
-        waiting = False
+        stuck = waits = None
+        wait, away = FIRST_WAIT, False
         while not self._stop.is_set():
             try:
                 for batch in self._batches(self._open[name]()):
-                    if waiting:
+                    if batch.waits is None and (away or waits is not None):
                         self._told.put(Resumed(name))
-                    wait, waiting = FIRST_WAIT, False
+                    elif batch.waits is not None and (away or batch.waits != waits):
+                        self._told.put(Interrupted(name, f"raw goes on, validation does not: {batch.waits}"))
+                    wait, away, waits = FIRST_WAIT, False, batch.waits
                     if not batch.empty:
                         self._told.put(batch)
-                    frozen = [batch.validated.breaker] if batch.validated.breaker.is_open else []
+                    stuck = _stuck(batch)
             except HOPELESS:
                 raise
             except UnavailableError as error:
                 if self._until_caught_up:
                     raise
-                if not waiting:
+                if not away:
                     self._told.put(Interrupted(name, str(error)))
-                waiting = True
+                away = True
                 self._stop.wait(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
             else:
-                return frozen_message(frozen) if frozen and self._until_caught_up else None
+                return stuck if self._until_caught_up else None
         return None
 
     def _batches(self, consumer: SourceConsumer) -> Iterator[Consumed]:
         if self._until_caught_up:
             return consumer.catch_up(self._stop)
         return consumer.follow(self._stop, self._group)
+
+
+def _stuck(batch: Consumed) -> str | None:
+    """Why what is in raw did not all come through; None: it did."""
+    if batch.validated is None:
+        return batch.waits
+    return frozen_message([batch.validated.breaker]) if batch.validated.breaker.is_open else None

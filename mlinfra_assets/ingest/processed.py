@@ -10,22 +10,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from mlinfra_assets.breakers.breaker import Breaker, Decided
+from mlinfra_assets.breakers.breaker import Breaker
 from mlinfra_assets.connectors.schema_registry import SchemaRegistry
 from mlinfra_assets.contracts.report import BatchReport
-from mlinfra_assets.contracts.row_changes import Earlier
-from mlinfra_assets.contracts.source import DatabaseIngest, Source, StreamIngest
-from mlinfra_assets.contracts.validate import process
-from mlinfra_assets.contracts.violation import Violation
+from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.fault_points import reach
 from mlinfra_assets.ingest.contract_in_force import take_contract
 from mlinfra_assets.ingest.current_state import update_state
-from mlinfra_assets.ingest.earlier_changes import earlier_changes
-from mlinfra_assets.ingest.known_rows import known_rows
+from mlinfra_assets.ingest.judging import Judging
 from mlinfra_assets.ingest.lateness import Lateness, LateRecords
 from mlinfra_assets.ingest.profiles import Profiles
-from mlinfra_assets.ingest.publication import again, publish, stamped, standing, stats_columns
+from mlinfra_assets.ingest.publication import again, stamped, standing, stats_columns
 from mlinfra_assets.ingest.raw import CommittedRows
+from mlinfra_assets.ingest.recent import Recent
 from mlinfra_assets.ingest.source_breaker import SourceBreaker
 from mlinfra_assets.ingest.source_tables import SourceTables, covered
 from mlinfra_assets.ingest.waiting import waiting
@@ -33,9 +30,6 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.positions import Positions
 from mlinfra_assets.registry.kept_schemas import KeptSchemas
-
-SET_ASIDE = "held batch"
-"""The rule that a record breaks whose whole batch was set aside."""
 
 
 @dataclass
@@ -87,13 +81,6 @@ class Validated:
         return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
 
 
-@dataclass(frozen=True)
-class _Reading:
-    max_payload_bytes: int
-    schemas: KeptSchemas
-    committed: CommittedRows | None
-
-
 def validate_source(
     lake: Lake,
     source: Source,
@@ -103,6 +90,7 @@ def validate_source(
     max_payload_bytes: int,
     schema_registry: SchemaRegistry | None = None,
     committed: CommittedRows | None = None,
+    recent: Recent | None = None,
 ) -> Validated:
     """Bring what raw holds past the processed table through the contract, as far as the source's breaker lets it.
 
@@ -114,6 +102,7 @@ def validate_source(
         max_payload_bytes: A larger message is quarantined unread.
         schema_registry: Who knows the schemas of messages that name one; None: what the lake holds is enough.
         committed: What a commit has just added to raw, so that it need not be read where nothing else waits.
+        recent: What the same caller remembers of the source from one call to the next; None: nothing.
 
     Raises:
         IncompatibleContractError: The contract may not follow the published ones; nothing was written.
@@ -124,18 +113,25 @@ def validate_source(
     again(partial(take_contract, lake, source, provenance, now))
     tables.ensure(source, provenance)
     _keep_state(tables, source, provenance)  # as a run that was killed left it
-    profiles = Profiles(lake, source, provenance)
-    reading = _Reading(max_payload_bytes, KeptSchemas(lake, schema_registry), committed)
     breaker = SourceBreaker(lake, source, provenance, now)
+    judging = Judging(
+        tables=tables,
+        source=source,
+        provenance=provenance,
+        breaker=breaker,
+        profiles=Profiles(lake, source, provenance),
+        recent=recent or Recent(),
+        max_payload_bytes=max_payload_bytes,
+        schemas=KeptSchemas(lake, schema_registry),
+        committed=committed,
+    )
     result = Validated(was_open=breaker.state().is_open)
     late = LateRecords(lake, source.name, tables.processed)
-    while not _frozen_by_hand(breaker) and _advance(
-        tables, source, provenance, breaker, profiles, late, reading, result
-    ):
+    while not _frozen_by_hand(breaker) and _advance(judging, late, result):
         pass  # a good probe lets the batches before it go first
     result.breaker = breaker.state()
     if result.held is None and not result.breaker.is_open:
-        again(partial(_let_in, tables, source, provenance, reading, result))
+        again(partial(_let_in, judging, result))
         _keep_state(tables, source, provenance)
     result.positions = covered(tables.processed, source.name)
     result.version = tables.processed.version()
@@ -148,47 +144,30 @@ def _frozen_by_hand(breaker: SourceBreaker) -> bool:
     return state.is_open and state.by_hand
 
 
-def _advance(
-    tables: SourceTables,
-    source: Source,
-    provenance: Provenance,
-    breaker: SourceBreaker,
-    profiles: Profiles,
-    late: LateRecords,
-    reading: _Reading,
-    result: Validated,
-) -> bool:
+def _advance(judging: Judging, late: LateRecords, result: Validated) -> bool:
     """Take up the batches in order; returns whether to start again, because earlier ones may be written now."""
-    for found in waiting(tables, source, breaker.cuts(), reading.committed):
-        span, batch = found.span, found.rows
+    breaker = judging.breaker
+    for batch in waiting(judging.tables, judging.source, breaker.cuts(), judging.committed):
+        span = batch.span
         decided = breaker.decided(span)
         if decided is None and breaker.waits(span):
             continue  # what comes after it is the probe
         reach("processed.after_read")
-        processed = process(
-            source,
-            batch,
-            latest=_latest(tables, source),
-            profile=profiles.before(batch),
-            set_aside=_reason(decided),
-            max_payload_bytes=reading.max_payload_bytes,
-            schemas=reading.schemas.needed(source, batch["payload"], provenance),
-        )
-        if decided is None:
-            verdict = breaker.judge(span, processed.report)
-            if verdict == "stop":
-                result.held = None if processed.report.passed else processed.report
-                return False
-            if verdict == "start_again":
-                return True
-        came_late = late.count(processed.valid)
-        computed_from = {tables.raw.name: found.version, **profiles.inputs}
-        publish(tables, source, provenance, processed, (span.partition, span.last), computed_from)
-        _keep_state(tables, source, provenance)
-        result.reports.append(processed.report)
+        with judging.judged(batch, decided) as judged:
+            if decided is None:
+                verdict = breaker.judge(span, judged.report)
+                if verdict == "stop":
+                    result.held = None if judged.report.passed else judged.report
+                    return False
+                if verdict == "start_again":
+                    return True
+            came_late = judged.late(late)
+            judging.publish(batch, judged)
+        _keep_state(judging.tables, judging.source, judging.provenance)
+        result.reports.append(judged.report)
         result.late += came_late
         if breaker.decided(span) is None:  # a probe is what made it half open, and counts no second time
-            breaker.published(processed.report)
+            breaker.published(judged.report)
     return False
 
 
@@ -198,15 +177,9 @@ def _keep_state(tables: SourceTables, source: Source, provenance: Provenance) ->
         update_state(tables.lake, source, provenance)
 
 
-def _reason(decided: Decided | None) -> Violation | None:
-    """Why all records of a batch go to quarantine; None: they do not."""
-    if decided is None or decided.fate == "publish":
-        return None
-    return Violation(None, SET_ASIDE, None, f"set aside with its batch by {decided.by}: {decided.why}")
-
-
-def _let_in(tables: SourceTables, source: Source, provenance: Provenance, reading: _Reading, result: Validated) -> None:
+def _let_in(judging: Judging, result: Validated) -> None:
     """Bring released records into processed: their own position, known from their release on."""
+    tables, source = judging.tables, judging.source
     if not tables.releases.exists():
         return
     app = f"{source.name}/releases"
@@ -219,29 +192,14 @@ def _let_in(tables: SourceTables, source: Source, provenance: Provenance, readin
     raw = tables.raw.read(version=version, where=held).join(
         releases.select("partition", "offset").unique(), on=["partition", "offset"], how="semi"
     )
-    let_in = process(
-        source,
-        raw,
-        releases=releases,
-        latest=_latest(tables, source),
-        max_payload_bytes=reading.max_payload_bytes,
-        schemas=reading.schemas.needed(source, raw["payload"], provenance),
-    )
+    let_in = judging.released(raw, releases)
     last = int(releases["number"].max())  # pyright: ignore[reportArgumentType]
     before = covered(tables.processed, source.name)
     tables.processed.append(
         tables.processed.widened(let_in.valid),
-        provenance=stamped(tables, source, provenance, before, {}, {tables.raw.name: version}, releases=last),
+        provenance=stamped(tables, source, judging.provenance, before, {}, {tables.raw.name: version}, releases=last),
         advance={**standing(source.name, before), app: (done or None, last)},
         stats_columns=stats_columns(tables.processed, tables, source),
         schema_mode="merge",
     )
     result.reports.append(let_in.report)
-
-
-def _latest(tables: SourceTables, source: Source) -> Earlier | None:
-    """What is known of the records' keys; None: it does not matter, as each snapshot of a table stands by itself."""
-    if isinstance(source.ingest, StreamIngest) and source.ingest.changes:
-        return earlier_changes(tables.lake, source)
-    upserts = source.contract.primary_key and not isinstance(source.ingest, DatabaseIngest)
-    return known_rows(source.contract, tables.processed) if upserts else None

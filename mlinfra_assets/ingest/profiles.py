@@ -77,7 +77,7 @@ class Profiles:
         if first >= day:
             return
         version = self._processed.version()
-        found = [profile(rule, values, of) for of, values in self._by_day(version, str(rule.field), first, day)]
+        found = [profile(rule, [values], of) for of, values in self._by_day(version, str(rule.field), first, day)]
         if not found:
             return
         last = ((day - EPOCH).days) - 1

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 import polars as pl
 
 from mlinfra_assets import names
+from mlinfra_assets.breakers.event import Span
 from mlinfra_assets.contracts.added_fields import LSN
 from mlinfra_assets.contracts.report import Processed
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.fault_points import reach
-from mlinfra_assets.ingest.half_published import half_published
+from mlinfra_assets.ingest.half_published import HalfPublished, half_published
 from mlinfra_assets.ingest.raw import application
 from mlinfra_assets.ingest.source_tables import SourceTables, covered
+from mlinfra_assets.ingest.spool import Spool
+from mlinfra_assets.lake.evolving import widened
 from mlinfra_assets.lake.provenance import Provenance
+from mlinfra_assets.lake.schema import to_polars
 from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
 from mlinfra_assets.positions import Positions
 
@@ -24,86 +29,98 @@ ATTEMPTS = 100
 STATS = ["_event_time", "_known_at", "_partition", "_offset", "_release"]
 
 
-def publish(
-    tables: SourceTables,
-    source: Source,
-    provenance: Provenance,
-    processed: Processed,
-    upto: tuple[int, int],
-    computed_from: Mapping[str, int],
-) -> None:
-    """Write the quarantine, then the valid rows; each table knows by itself what it already holds.
+@dataclass(frozen=True)
+class Publishing:
+    """A batch that is to be written.
 
-    Args:
-        tables: The source's tables.
-        source: Whose rows.
+    Attributes:
+        tables: Where it goes.
+        source: Whose it is.
         provenance: Run and code version that the commits name.
-        processed: What the contract made of a batch, which is of one partition.
-        upto: That partition, and the batch's last offset.
-        computed_from: The tables' versions that the batch was read and judged from, by name.
+        span: Its positions.
+        computed_from: The tables' versions that it was read and judged from, by name.
     """
-    bad, valid = processed.quarantined, processed.valid
-    again(partial(_add_missing, tables, source, provenance, bad, upto[0], computed_from))
-    if half := half_published(tables.processed, tables.quarantine, source.name, upto[0]):
+
+    tables: SourceTables
+    source: Source
+    provenance: Provenance
+    span: Span
+    computed_from: Mapping[str, int]
+
+    def half_published(self) -> HalfPublished | None:
+        """What an earlier run left behind that ended between the two tables."""
+        return half_published(self.tables.processed, self.tables.quarantine, self.source.name, self.span.partition)
+
+
+def publish(job: Publishing, processed: Processed) -> None:
+    """Write the quarantine, then the valid rows; each table knows by itself what it already holds."""
+    again(partial(_add_missing, job, processed.quarantined))
+    valid = processed.valid
+    if half := job.half_published():
         valid = half.valid(valid)
-    for table, rows in ((tables.quarantine, bad), (tables.processed, valid)):
-        again(partial(_add, tables, table, source, provenance, rows, upto, computed_from))
+    for table, rows in ((job.tables.quarantine, processed.quarantined), (job.tables.processed, valid)):
+        again(partial(_add, job, table, rows))
 
 
-def _add_missing(
-    tables: SourceTables,
-    source: Source,
-    provenance: Provenance,
-    rows: pl.DataFrame,
-    partition: int,
-    computed_from: Mapping[str, int],
-) -> None:
+def publish_spooled(job: Publishing, valid: Spool, quarantined: Spool) -> None:
+    """The same of rows on disk, which come in whole or not at all.
+
+    Raises:
+        WriteConflictError: Another writer committed at the same time; running again is safe.
+    """
+    half = job.half_published()
+    if half is not None:
+        for rows in quarantined.frames():
+            again(partial(_add_missing, job, rows))
+    fresh = (lambda rows: rows) if half is None else half.valid
+    again(partial(_add, job, job.tables.quarantine, quarantined))
+    again(partial(_add, job, job.tables.processed, valid, fresh))
+
+
+def _add_missing(job: Publishing, rows: pl.DataFrame) -> None:
     """Add records to the quarantine that it has come past, as an earlier run took them for valid and then ended."""
-    app = f"{application(source.name, partition)}/late"
-    done = tables.quarantine.progress(app)  # before the rows are looked at: what comes later makes the append fail
-    half = half_published(tables.processed, tables.quarantine, source.name, partition)
+    table = job.tables.quarantine
+    app = f"{application(job.source.name, job.span.partition)}/late"
+    done = table.progress(app)  # before the rows are looked at: what comes later makes the append fail
+    half = job.half_published()
     if half is None or (missing := half.missing(rows)).is_empty():
         return
-    before = covered(tables.quarantine, source.name)
-    tables.quarantine.append(
+    before = covered(table, job.source.name)
+    table.append(
         missing,
-        provenance=stamped(tables, source, provenance, before, {}, computed_from),
-        advance={**standing(source.name, before), app: (done, (done or 0) + 1)},
-        stats_columns=stats_columns(tables.quarantine, tables, source),
+        provenance=stamped(job.tables, job.source, job.provenance, before, {}, job.computed_from),
+        advance={**standing(job.source.name, before), app: (done, (done or 0) + 1)},
+        stats_columns=stats_columns(table, job.tables, job.source),
         schema_mode="merge",
     )
 
 
 def _add(
-    tables: SourceTables,
+    job: Publishing,
     table: LakeTable,
-    source: Source,
-    provenance: Provenance,
-    rows: pl.DataFrame,
-    upto: tuple[int, int],
-    computed_from: Mapping[str, int],
+    rows: pl.DataFrame | Spool,
+    fresh: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows,
 ) -> None:
-    """Add those of a partition's rows up to an offset that the table does not hold yet."""
-    partition, last = upto
-    done = table.progress(application(source.name, partition))
+    """Add those of a partition's rows that the table does not hold yet; of spooled ones those that are `fresh`."""
+    partition, last = job.span.partition, job.span.last
+    app = application(job.source.name, partition)
+    done = table.progress(app)
     if done is not None and done >= last:
         return
-    before = covered(table, source.name)
+    if isinstance(rows, Spool):
+        columns = to_polars(table.schema())  # asked before: a table that is written to answers nobody
+        data = rows.reader(lambda frame: widened(table.name, fresh(frame), columns))
+    else:
+        data = table.widened(rows if done is None else rows.filter(pl.col(names.OFFSET) > done))
+    before = covered(table, job.source.name)
     table.append(
-        table.widened(_past(rows, done)),
-        provenance=stamped(tables, source, provenance, before, {partition: last}, computed_from),
-        advance={**standing(source.name, before), application(source.name, partition): (done, last)},
-        stats_columns=stats_columns(table, tables, source),
+        data,
+        provenance=stamped(job.tables, job.source, job.provenance, before, {partition: last}, job.computed_from),
+        advance={**standing(job.source.name, before), app: (done, last)},
+        stats_columns=stats_columns(table, job.tables, job.source),
         schema_mode="merge",
     )
-    reach("processed.between_commits" if table is tables.quarantine else "processed.after_commit")
-
-
-def _past(rows: pl.DataFrame, done: int | None) -> pl.DataFrame:
-    first = rows[names.OFFSET].min()
-    if done is None or not isinstance(first, int) or first > done:
-        return rows
-    return rows.filter(pl.col(names.OFFSET) > done)
+    reach("processed.between_commits" if table is job.tables.quarantine else "processed.after_commit")
 
 
 def again(act: Callable[[], None]) -> None:

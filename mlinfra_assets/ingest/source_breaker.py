@@ -14,7 +14,7 @@ from typing import Literal
 from mlinfra_assets.breakers import subjects
 from mlinfra_assets.breakers.breaker import Breaker, Decided
 from mlinfra_assets.breakers.event import Draft, Span, State
-from mlinfra_assets.breakers.log import BreakerLog
+from mlinfra_assets.breakers.log import BreakerLog, Decide
 from mlinfra_assets.contracts.report import BatchReport
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.lake.lake import Lake
@@ -59,6 +59,14 @@ class SourceBreaker:
         breaker = self.state()
         return span in breaker.held and breaker.contract == self._source.contract.fingerprint
 
+    def counted_from(self, span: Span) -> int:
+        """The offset up to which records do not count with a batch: the end of the last one that is held or decided."""
+        breaker = self.state()
+        ends = [
+            s.last for s in (*breaker.held, *breaker.decided) if s.partition == span.partition and s.last < span.first
+        ]
+        return max(ends, default=-1)
+
     def judge(self, span: Span, report: BatchReport) -> Verdict:
         """What becomes of a batch, given what its contract says; recorded.
 
@@ -86,8 +94,8 @@ class SourceBreaker:
         """Count a good batch that was let in because it keeps the rules, not because somebody decided so."""
         return self._record(lambda breaker: self._passed(breaker, report))
 
-    def _record(self, decide: object) -> Breaker:
-        return self._log.record(self._subject, decide, self._provenance)  # pyright: ignore[reportArgumentType]
+    def _record(self, decide: Decide) -> Breaker:
+        return self._log.record(self._subject, decide, self._provenance)
 
     def _failed(self, breaker: Breaker, span: Span, report: BatchReport) -> Draft | None:
         if span in breaker.decided:

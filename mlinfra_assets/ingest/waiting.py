@@ -20,6 +20,7 @@ from mlinfra_assets.lake.table import LakeTable
 BATCH_RECORDS = 250_000
 BATCH_BYTES = 128 * 1024 * 1024
 BATCH_FILES = 1
+PLACES = ["partition", "offset", "known_at"]
 _BYTES = pl.col("payload").bin.size().fill_null(0)
 
 
@@ -29,7 +30,8 @@ class Waiting:
 
     Attributes:
         span: Their positions.
-        rows: They, in the order of their offsets.
+        rows: They, in the order of their offsets; of a table's snapshot, which may not fit into memory, only where and
+            when each chunk came in.
         version: The raw table's version that holds them.
     """
 
@@ -72,13 +74,14 @@ def _is_all(committed: CommittedRows, tables: SourceTables, source: Source) -> b
 def _batches(rows: _Raw, tables: SourceTables, source: Source, known: Sequence[Span]) -> Iterator[Waiting]:
     partitions = rows.partitions()
     done = tables.done(source.name, partitions)
+    columns = PLACES if isinstance(source.ingest, DatabaseIngest) else None
     for partition in partitions:
         after = done.get(partition, -1)
         pending = rows.offsets(partition, after)
         by_bytes = isinstance(source.ingest, StreamIngest) and len(pending) > 1
         sizes = rows.sizes(partition, after) if by_bytes else None
         for span in _spans(source, pending, sizes, [k for k in known if k.partition == partition], partition):
-            yield Waiting(span, rows.rows(span), rows.version)
+            yield Waiting(span, rows.rows(span, columns), rows.version)
 
 
 class _Raw(Protocol):
@@ -98,8 +101,8 @@ class _Raw(Protocol):
         """Bytes of the payloads of these rows up to and with each."""
         ...
 
-    def rows(self, span: Span) -> pl.DataFrame:
-        """The rows of a span, in the order of their offsets."""
+    def rows(self, span: Span, columns: Sequence[str] | None) -> pl.DataFrame:
+        """The rows of a span, in the order of their offsets, with all columns or some."""
         ...
 
 
@@ -123,13 +126,8 @@ class _Stored:
         rows = self._table.scan(["offset", "payload"], self.version, _past(partition, after))
         return _summed(rows.select("offset", _BYTES).collect(engine="streaming").sort("offset"))
 
-    def rows(self, span: Span) -> pl.DataFrame:
-        where: list[Condition] = [
-            ("partition", "==", span.partition),
-            ("offset", ">=", span.first),
-            ("offset", "<=", span.last),
-        ]
-        return self._table.read(version=self.version, where=where).sort("offset")
+    def rows(self, span: Span, columns: Sequence[str] | None) -> pl.DataFrame:
+        return self._table.read(columns, self.version, within(span)).sort("offset")
 
 
 class _Committed:
@@ -148,14 +146,19 @@ class _Committed:
     def sizes(self, partition: int, after: int) -> pl.Series:
         return _summed(self._past(partition, after).select(_BYTES))
 
-    def rows(self, span: Span) -> pl.DataFrame:
-        return self._rows.filter(
+    def rows(self, span: Span, columns: Sequence[str] | None) -> pl.DataFrame:
+        return self._rows.select(columns or pl.all()).filter(
             pl.col("partition") == span.partition, pl.col("offset").is_between(span.first, span.last)
         )
 
     def _past(self, partition: int, after: int) -> pl.DataFrame:
         rows = self._rows.lazy().select("partition", "offset", "payload")
         return rows.filter(pl.col("partition") == partition, pl.col("offset") > after).collect()
+
+
+def within(span: Span) -> list[Condition]:
+    """The rows of a span."""
+    return [("partition", "==", span.partition), ("offset", ">=", span.first), ("offset", "<=", span.last)]
 
 
 def _past(partition: int, after: int) -> list[Condition]:

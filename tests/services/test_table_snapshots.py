@@ -15,10 +15,16 @@ import polars as pl
 import psycopg
 import pytest
 
+from mlinfra_assets.breakers import subjects
+from mlinfra_assets.breakers.decisions import Decision, release_held
+from mlinfra_assets.breakers.log import BreakerLog
 from mlinfra_assets.connectors.postgres import taken
+from mlinfra_assets.contracts import batch_rows
 from mlinfra_assets.contracts.declaration import load_source
 from mlinfra_assets.contracts.source import DatabaseIngest
+from mlinfra_assets.contracts.validate import process, process_part
 from mlinfra_assets.errors import InvalidInputError, UnavailableError
+from mlinfra_assets.ingest import snapshot_batch
 from mlinfra_assets.ingest.processed import Validated, validate_source
 from mlinfra_assets.ingest.raw import Landed
 from mlinfra_assets.ingest.table_snapshots import land_snapshot
@@ -185,3 +191,87 @@ def test_names_that_need_quotes_are_quoted(tmp_path, lake, database):
     land(lake, source, database)
     validated(lake, source)
     assert lake.table("processed/odd").read().select("the_key", "words").rows() == [(1, "tab\tline\nback\\slash\\N")]
+
+
+QUALITY = [
+    {"metric": "duplicateValues", "arguments": {"properties": ["note"]}, "mustBeLessThan": 100000},
+    {"metric": "rowCount", "mustBeGreaterThan": 10},
+    {"metric": "invalidValues", "mustBeLessThan": 50, "unit": "percent"},
+]
+
+
+def ruled(folder: Path, chunk: int):
+    rules = [{"name": f"rule {n}", "type": "library", "severity": "error", **rule} for n, rule in enumerate(QUALITY)]
+    return orders(folder, chunk, quality=rules)
+
+
+def filled(database: OwnDatabase, count: int, bad_every: int) -> None:
+    """Orders whose notes repeat, some without one that their contract asks for."""
+    database.run(
+        f"INSERT INTO orders SELECT n, 'note ' || n % 300, CASE WHEN n % {bad_every} = 0 THEN 'NaN' ELSE n / 100.0 END "
+        f"FROM generate_series(1, {count}) n"
+    )
+
+
+def test_a_snapshot_in_chunks_is_judged_as_one_batch(tmp_path, lake, database, monkeypatch):
+    filled(database, 1050, bad_every=10)
+    source = ruled(tmp_path, chunk=100)
+    land(lake, source, database)
+    raw = lake.table("raw/orders").read()
+    whole = process(source, raw, max_payload_bytes=1 << 20)
+    monkeypatch.setattr(batch_rows, "PART_ROWS", 100)
+    sizes: list[int] = []
+
+    def part(source, rows, **how):
+        sizes.append(rows.height)
+        return process_part(source, rows, **how)
+
+    monkeypatch.setattr(snapshot_batch, "process_part", part)
+    [report] = validated(lake, source).reports
+    assert sizes == [1] * 11
+    assert report == whole.report
+    assert [check.value for check in report.checks] == [675.0, 1050.0, 10.0]
+    assert rows(lake)["id"].to_list() == sorted(whole.valid["id"].to_list())
+    assert lake.table("processed/orders_quarantine").count() == 105
+    assert len([entry for entry in lake.table("processed/orders").history() if entry.rows]) == 1
+
+
+def test_a_snapshot_that_breaks_its_rules_is_held_whole_and_released_whole(tmp_path, lake, database):
+    filled(database, 1050, bad_every=2)
+    source = ruled(tmp_path, chunk=100)
+    land(lake, source, database)
+    held = validated(lake, source)
+    assert held.held is not None
+    assert held.held.records == 1050
+    assert rows(lake).is_empty()
+    release_held(
+        BreakerLog(lake), subjects.source("orders"), Decision("ann", "it is so", NOW, Provenance("by hand", "code"))
+    )
+    assert validated(lake, source).valid == 525
+    assert lake.table("processed/orders_quarantine").count() == 525
+
+
+def test_a_snapshot_killed_between_its_two_tables_comes_in_once(tmp_path, lake, database):
+    filled(database, 350, bad_every=10)
+    source = ruled(tmp_path, chunk=100)
+    land(lake, source, database)
+    script = (
+        "import sys; from datetime import datetime; from mlinfra_assets.contracts.declaration import load_source;"
+        "from mlinfra_assets.ingest.processed import validate_source; from mlinfra_assets.lake.lake import Lake;"
+        "from mlinfra_assets.lake.provenance import Provenance; from pathlib import Path;"
+        f"now = datetime.fromisoformat({NOW.isoformat()!r});"
+        "validate_source(Lake(sys.argv[1]), load_source(Path(sys.argv[2])), Provenance('r', 'c'), now,"
+        " max_payload_bytes=1 << 20)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    killed = subprocess.run(
+        [sys.executable, "-c", script, lake.root, source.file],
+        env={**environment, "MLINFRA_KILL_AT": "processed.between_commits"},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert rows(lake).is_empty()
+    validated(lake, source)
+    assert rows(lake)["id"].to_list() == [n for n in range(1, 351) if n % 10]
+    quarantine = lake.table("processed/orders_quarantine").read(["_offset", "_row"])
+    assert (quarantine.height, quarantine.n_unique()) == (35, 35)

@@ -19,7 +19,7 @@ from uuid import uuid4
 import polars as pl
 
 from mlinfra_assets.clock import HomeClock
-from mlinfra_assets.contracts.declaration import load_sources
+from mlinfra_assets.contracts.declaration import load_source
 from mlinfra_assets.datasets import SOURCES
 from mlinfra_assets.ingest.consumer import Pace, SourceConsumer
 from mlinfra_assets.lake.lake import Lake
@@ -32,6 +32,7 @@ from tests.support.more_lines import line
 PROJECT = Path(__file__).parents[2]
 NOON = datetime(2011, 9, 1, 12, tzinfo=UTC)
 PATIENCE = 120.0
+ORDER_LINES = SOURCES / "order_lines.yaml"
 
 
 def lines(log: RedisLog, first: int, count: int, broken: int = 0) -> None:
@@ -48,16 +49,19 @@ def lines(log: RedisLog, first: int, count: int, broken: int = 0) -> None:
     )
 
 
-def consumer(settings: Settings, linger: float = 0.0, max_batch: int = 100_000) -> SourceConsumer:
-    """A consumer of the order lines on connections of its own."""
+def consumer(
+    settings: Settings, linger: float = 0.0, max_batch: int = 100_000, declaration: Path = ORDER_LINES
+) -> SourceConsumer:
+    """A consumer of the order lines, as a file declares them, on connections of its own."""
     return SourceConsumer(
         Lake(settings.lake),
         RedisLog(connect(settings)),
-        load_sources(SOURCES)["order_lines"],
+        load_source(declaration),
         Provenance(f"consume-{uuid4().hex}", "code"),
         HomeClock(settings.home),
         Pace(linger, max_batch, timedelta(days=7)),
         settings.max_payload_bytes,
+        declared=lambda: load_source(declaration),
     )
 
 

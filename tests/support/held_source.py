@@ -20,6 +20,7 @@ from mlinfra_assets.contracts.contract import BatchRule, Field
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.ingest.processed import Validated, validate_source
 from mlinfra_assets.ingest.raw import RAW_SCHEMA
+from mlinfra_assets.ingest.recent import Recent
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from tests.support.declared import LIMIT, stream_source
@@ -47,6 +48,7 @@ class HeldSource:
         source: The source as it is declared now.
         sent: Size of every record sent, by offset; each one's id is its offset.
         clock: The present; each run is an hour later.
+        recent: What runs remember of the source, as a consumer's do; None: nothing.
     """
 
     def __init__(self, folder: Path, source: Source) -> None:
@@ -54,6 +56,7 @@ class HeldSource:
         self.source = source
         self.sent: list[int] = []
         self.clock = START
+        self.recent: Recent | None = None
 
     def send(self, sizes: Sequence[int]) -> None:
         """Let records arrive in raw, one a size."""
@@ -81,7 +84,7 @@ class HeldSource:
         """Take what is pending through the contract."""
         self.clock += timedelta(hours=1)
         run = Provenance(f"run at {self.clock.isoformat()}", "code")
-        return validate_source(self.lake, self.source, run, self.clock, max_payload_bytes=LIMIT)
+        return validate_source(self.lake, self.source, run, self.clock, max_payload_bytes=LIMIT, recent=self.recent)
 
     def breaker(self) -> Breaker:
         """The breaker as the lake says."""

@@ -22,7 +22,7 @@ MEAN = BatchRule("mean", "meanShift", "x", "mustBeLessOrEqualTo", (2,), "number"
 
 
 def days(rule: BatchRule, values: Sequence[object], kind: pl.DataType, ago: int = 1) -> pl.DataFrame:
-    return profile(rule, pl.Series("v", values, dtype=kind), TODAY - timedelta(days=ago))
+    return profile(rule, [pl.Series("v", values, dtype=kind)], TODAY - timedelta(days=ago))
 
 
 def judged(rule: BatchRule, values: Sequence[object], before: pl.DataFrame | None) -> RuleResult:
@@ -76,14 +76,14 @@ def test_only_the_days_that_are_asked_for_count() -> None:
 
 def test_numbers_without_spread_let_no_other_mean_pass() -> None:
     before = days(MEAN, [2.0] * 4, pl.Float64())
-    assert mean_shift(before, pl.Series([2.0] * 4)) == 0.0
-    assert mean_shift(before, pl.Series([2.0, 2.5])) == WITHOUT_SPREAD
+    assert mean_shift(before, [pl.Series([2.0] * 4)]) == 0.0
+    assert mean_shift(before, [pl.Series([2.0, 2.5])]) == WITHOUT_SPREAD
 
 
 def test_what_is_not_finite_has_no_part_in_a_mean() -> None:
     before = days(MEAN, [1.0, 3.0, nan, inf, None], pl.Float64())
     assert before.select("rows", "mean", "deviations").rows() == [(2, 2.0, 2.0)]
-    assert mean_shift(before, pl.Series([nan, 2.0])) == 0.0
+    assert mean_shift(before, [pl.Series([nan, 2.0])]) == 0.0
 
 
 def test_the_order_of_rows_changes_no_bit() -> None:
@@ -94,7 +94,7 @@ def test_the_order_of_rows_changes_no_bit() -> None:
 
 def test_of_many_values_the_most_frequent_are_kept_and_the_others_together() -> None:
     column = pl.Series([f"v{n:03}" for n in range(250)] + ["v249", None])
-    found = shares(column)
+    found = shares([column])
     assert len(found) == 202
     assert found["value", "v249"] == 2
     assert ("value", "v198") in found
@@ -104,7 +104,7 @@ def test_of_many_values_the_most_frequent_are_kept_and_the_others_together() -> 
 
 def test_values_that_the_days_before_did_not_keep_are_others() -> None:
     before = days(SHARES, [f"v{n:03}" for n in range(250)], pl.String())
-    same = stability(before, pl.Series([f"v{n:03}" for n in range(250)]))
+    same = stability(before, [pl.Series([f"v{n:03}" for n in range(250)])])
     assert same == 0.0
 
 

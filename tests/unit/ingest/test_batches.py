@@ -12,7 +12,7 @@ import pytest
 from mlinfra_assets import names
 from mlinfra_assets.contracts.contract import Field
 from mlinfra_assets.contracts.validate import process
-from mlinfra_assets.ingest import processed, waiting
+from mlinfra_assets.ingest import judging, processed, waiting
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from tests.support.declared import LIMIT, raw_rows, stream_source
@@ -35,7 +35,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[pl.Series]:
         batches.append(raw["payload"])
         return process(source, raw, **options)
 
-    monkeypatch.setattr(processed, "process", counted)
+    monkeypatch.setattr(judging, "process", counted)
     monkeypatch.setattr(waiting, "BATCH_BYTES", 10_000)
     monkeypatch.setattr(waiting, "BATCH_RECORDS", 50)
     return batches
