@@ -17,7 +17,7 @@ LATER: dict[type, frozenset[str]] = {
     Condition: frozenset({"minimum_field", "maximum_field"}),
     RowRule: frozenset({"severity"}),
     BatchRule: frozenset({"fields", "values", "days"}),
-    Contract: frozenset({"compatibility", "deletes"}),
+    Contract: frozenset({"compatibility", "deletes", "message_format"}),
 }
 """What can be declared since contracts have fingerprints: left out where it has its default, so that these stay."""
 

@@ -43,6 +43,8 @@ INSTEAD: dict[tuple[str, Direction], str] = {
     ("length", "FORWARD"): "keep the lengths as narrow as they were",
     ("format", "BACKWARD"): "add a new optional field for the new format",
     ("format", "FORWARD"): "add a new optional field for the new format",
+    ("message format", "BACKWARD"): "keep the format, and declare a new source for the topic with the other one",
+    ("message format", "FORWARD"): "keep the format, and declare a new source for the topic with the other one",
     ("unit", "BACKWARD"): "add a new optional field in the new unit",
     ("unit", "FORWARD"): "add a new optional field in the new unit",
     ("event time", "BACKWARD"): "keep the event time: another one orders all rows anew; declare a new source",

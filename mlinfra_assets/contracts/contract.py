@@ -241,6 +241,8 @@ class Contract:
         compatibility: What the next version may change, as a schema registry's modes say it.
         deletes: Name of a boolean field: a record where it is true takes the record of its primary key away. None:
             nothing is deleted.
+        message_format: How a stream's messages are written, as `ingest.format` declares it. `json` for files and tables
+            too, whose format is no matter of what a record is.
     """
 
     name: str
@@ -257,6 +259,7 @@ class Contract:
     history_lag_us: int | None = None
     compatibility: Compatibility = "BACKWARD"
     deletes: str | None = None
+    message_format: str = "json"
     _by_name: dict[str, Field] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -25,7 +25,7 @@ from mlinfra_assets.contracts.declared_ingest import declared_ingest, declared_n
 from mlinfra_assets.contracts.declared_rules import declared_rules
 from mlinfra_assets.contracts.document import DeclarationError, Value, nearest, read_document
 from mlinfra_assets.contracts.durations import parse_duration
-from mlinfra_assets.contracts.source import Source
+from mlinfra_assets.contracts.source import Source, StreamIngest
 
 __all__ = ["DeclarationError", "load_source", "load_sources"]
 
@@ -119,6 +119,7 @@ def load_source(path: Path) -> Source:
             sections["compatibility"].choice(COMPATIBILITIES) if "compatibility" in sections else "BACKWARD",
         ),
         deletes=deletes,
+        message_format=ingest.format if isinstance(ingest, StreamIngest) else "json",
     )
     _check_names(described["properties"], fields, rules, row_rules)
     breaker = _breaker(sections["breaker"]) if "breaker" in sections else BreakerRules()

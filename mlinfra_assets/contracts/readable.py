@@ -85,6 +85,10 @@ def _local_times(reader: Contract, writer: Contract) -> bool:
 
 
 def _identity(reader: Contract, writer: Contract) -> Iterator[Reason]:
+    if reader.message_format != writer.message_format:
+        yield Reason(
+            "message format", None, f"messages are {reader.message_format} here, and {writer.message_format} there"
+        )
     if reader.primary_key != writer.primary_key:
         here, there = (", ".join(c.primary_key) or "nothing" for c in (reader, writer))
         yield Reason("key", None, f"a record is named by {here} here, and by {there} there")

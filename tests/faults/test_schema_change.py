@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlinfra_assets.errors import MlinfraError
+from tests.support.consuming import until
 from tests.support.faults.events import event
 from tests.support.faults.ingestion import Ingestion
 from tests.support.faults.systems import each_system
@@ -63,3 +64,29 @@ def test_a_contract_that_the_table_cannot_follow_stops_there_and_raw_goes_on(ing
     assert ingestion.table("raw").count() == len(ingestion.sent)
     ingestion.declare("plain")
     ingestion.settle()
+
+
+@each_system
+def test_a_contract_evolves_while_consumers_of_both_versions_run(ingestion: Ingestion) -> None:
+    def landed() -> bool:
+        return ingestion.table("raw").exists() and ingestion.table("raw").count() >= len(ingestion.sent)
+
+    workers = [ingestion.start(follow=True, batch=20) for _ in range(2)]
+    ingestion.produce(60)
+    until(landed)
+    ingestion.declare("wider")
+    workers += [ingestion.start(follow=True, batch=20) for _ in range(2)]
+    ingestion.send([event(n, colour="blue") for n in range(1000, 1060)])
+    until(landed)
+    for old in workers[:2]:
+        assert old.process.is_alive(), "the table's new column stops no older consumer"
+        old.kill()
+    ingestion.send([event(n, colour="green") for n in range(2000, 2060)])
+    until(landed)
+    for new in workers[2:]:
+        assert new.process.is_alive()
+        new.kill()
+    ingestion.settle()
+    rows = ingestion.table("processed").read(["id", "colour"])
+    assert set(rows.filter(rows["id"] >= 2000)["colour"]) == {"green"}
+    assert set(rows.filter(rows["id"] < 1000)["colour"]) == {None}

@@ -1,4 +1,4 @@
-"""A broker of the test's own: TLS and a log-in, and a broker that goes away in mid-read and comes back."""
+"""A broker of the test's own: certificates and log-ins, a topic that it compacts, a broker that dies in mid-read."""
 
 from __future__ import annotations
 
@@ -7,26 +7,41 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
+from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
 from mlinfra_assets.errors import UnavailableError
+from mlinfra_assets.ingest.source_tables import covered
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.kafka_log import KafkaLog
 from mlinfra_assets.streams.record import NewRecord
 from tests.support.closed_port import closed_port
+from tests.support.consuming import until
+from tests.support.faults.events import NAME, event
+from tests.support.faults.ingestion import Ingestion
+from tests.support.faults.worker import Task
 from tests.support.kafka_broker import OwnBroker, own_broker
 from tests.support.kafka_topic import own_topic
 
 pytestmark = pytest.mark.service("kafka")
-SECURE = closed_port()
+SECURE, MUTUAL = closed_port(), closed_port()
+SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_reader="open sesame";'
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 PROPERTIES = """
-listeners=PLAINTEXT://127.0.0.1:@PORT@,CONTROLLER://127.0.0.1:@CONTROLLER_PORT@,SASL_SSL://127.0.0.1:{secure}
-advertised.listeners=PLAINTEXT://127.0.0.1:@PORT@,SASL_SSL://127.0.0.1:{secure}
+listeners=PLAINTEXT://127.0.0.1:@PORT@,CONTROLLER://127.0.0.1:@CONTROLLER_PORT@,SASL_SSL://127.0.0.1:{secure},SSL://127.0.0.1:{mutual}
+advertised.listeners=PLAINTEXT://127.0.0.1:@PORT@,SASL_SSL://127.0.0.1:{secure},SSL://127.0.0.1:{mutual}
 ssl.keystore.type=PEM
 ssl.keystore.location={store}
-sasl.enabled.mechanisms=PLAIN
+ssl.truststore.type=PEM
+ssl.truststore.location={authority}
+listener.name.ssl.ssl.client.auth=required
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl_ssl.plain.sasl.jaas.config={login}
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config={scram}
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={scram}
+log.cleaner.backoff.ms=100
 """
 
 
@@ -45,8 +60,22 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def broker(authority: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnBroker]:
-    properties = PROPERTIES.format(secure=SECURE, store=authority.with_name("store.pem"), login=LOGIN)
+    properties = PROPERTIES.format(
+        secure=SECURE,
+        mutual=MUTUAL,
+        login=LOGIN,
+        scram=SCRAM_LOGIN,
+        store=authority.with_name("store.pem"),
+        authority=authority,
+    )
     with own_broker(tmp_path_factory.mktemp("broker"), properties) as made:
+        admin = AdminClient({"bootstrap.servers": made.servers})
+        users = [
+            UserScramCredentialUpsertion("scram reader", ScramCredentialInfo(kind, 4096), b"close sesame")
+            for kind in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)
+        ]
+        for future in admin.alter_user_scram_credentials(users).values():
+            future.result()
         yield made
 
 
@@ -63,6 +92,19 @@ def secured(authority: Path) -> dict[str, str]:
     }
 
 
+def signed(folder: Path, name: str, authority: Path | None) -> dict[str, str]:
+    """The settings of a client's certificate: signed by the authority, or by itself; its key needs a password."""
+    key, asked, made = (folder / f"{name}.{kind}" for kind in ("key", "csr", "pem"))
+    new = ["openssl", "req", "-newkey", "rsa:2048", "-passout", "pass:key word", "-subj", f"/CN={name}"]
+    if authority is None:
+        subprocess.run([*new, "-x509", "-keyout", key, "-out", made], check=True, capture_output=True)
+    else:
+        subprocess.run([*new, "-keyout", key, "-out", asked], check=True, capture_output=True)
+        by = ["-CA", authority, "-CAkey", authority.with_name("key.pem"), "-CAcreateserial", "-days", "2"]
+        subprocess.run(["openssl", "x509", "-req", "-in", asked, *by, "-out", made], check=True, capture_output=True)
+    return {"kafka_cert_file": str(made), "kafka_key_file": str(key), "kafka_key_password": "key word"}
+
+
 def numbers(log: KafkaLog, topic: str, upto: dict[int, int]) -> list[int]:
     frames = log.read(topic, {}, upto, max_records=500, max_bytes=1 << 20)
     return [int(value) for frame in frames for value in frame["payload"]]
@@ -76,7 +118,48 @@ def test_records_go_and_come_over_tls_with_a_login(broker: OwnBroker, secured: d
         log.close()
 
 
-@pytest.mark.parametrize("wrong", [{"kafka_password": "guess"}, {"kafka_ca_file": ""}])
+@pytest.mark.parametrize("mechanism", SCRAM)
+def test_records_go_and_come_with_a_scram_login(broker: OwnBroker, secured: dict[str, str], mechanism: str) -> None:
+    login = {"kafka_sasl_mechanism": mechanism, "kafka_user": "scram reader", "kafka_password": "close sesame"}
+    with own_topic(broker.servers) as topic:
+        log = KafkaLog(Settings(**{**secured, **login}))  # pyright: ignore[reportArgumentType]
+        log.append(topic.name, [NewRecord(b"1"), NewRecord(b"2")])
+        assert numbers(log, topic.name, log.end(topic.name)) == [1, 2]
+        log.close()
+
+
+def test_records_go_and_come_where_both_sides_show_a_certificate(
+    broker: OwnBroker, authority: Path, tmp_path: Path
+) -> None:
+    mutual = {"kafka_servers": f"127.0.0.1:{MUTUAL}", "kafka_security_protocol": "SSL", "kafka_ca_file": str(authority)}
+    with own_topic(broker.servers) as topic:
+        log = KafkaLog(Settings(**mutual, **signed(tmp_path, "reader", authority)))  # pyright: ignore[reportArgumentType]
+        log.append(topic.name, [NewRecord(b"1"), NewRecord(b"2")])
+        assert numbers(log, topic.name, log.end(topic.name)) == [1, 2]
+        log.close()
+
+
+@pytest.mark.parametrize("stranger", [True, False])
+def test_a_client_without_a_certificate_that_the_broker_trusts_is_refused(
+    broker: OwnBroker, authority: Path, tmp_path: Path, stranger: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlinfra_assets.streams.kafka_topics.REQUEST_SECONDS", 3.0)
+    shown = signed(tmp_path, "stranger", None) if stranger else {}
+    mutual = {"kafka_servers": f"127.0.0.1:{MUTUAL}", "kafka_security_protocol": "SSL", "kafka_ca_file": str(authority)}
+    log = KafkaLog(Settings(**mutual, **shown))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UnavailableError) as error:
+        log.end("lines")
+    assert "key word" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kafka_password": "guess"},
+        {"kafka_sasl_mechanism": "SCRAM-SHA-512", "kafka_password": "guess"},
+        {"kafka_ca_file": ""},
+    ],
+)
 def test_a_refused_login_is_said_without_the_password(
     broker: OwnBroker, secured: dict[str, str], wrong: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,3 +182,31 @@ def test_a_broker_that_is_killed_in_mid_read_and_comes_back_loses_and_repeats_no
         found += [int(value) for frame in frames for value in frame["payload"]]
         again.join()
         assert found == list(range(20_000))
+
+
+def test_a_topic_that_is_compacted_is_landed_over_its_gaps(broker: OwnBroker, tmp_path: Path) -> None:
+    compacted = {"cleanup_policy": "compact", "segment_ms": "50", "min_cleanable_dirty_ratio": "0.01"}
+    with own_topic(broker.servers, **compacted) as topic:
+        settings = Settings(home=tmp_path, lake=str(tmp_path / "lake"), kafka_servers=broker.servers)
+        ingestion = Ingestion(settings, Task(topic.name, system="kafka"))
+        topic.log.append(topic.name, [event(n) for n in range(5)])
+        ingestion.ingest()
+        for turn in range(6):
+            topic.log.append(topic.name, [event(n, note=f"turn {turn}") for n in range(100, 120)])
+        sent = topic.log.end(topic.name)[0] + 1
+
+        def held() -> pl.DataFrame:
+            topic.log.append(topic.name, [event(999)])  # a segment that is written to is not compacted
+            return pl.concat(list(topic.log.read(topic.name, {}, topic.log.end(topic.name), 1000, 1 << 20)))
+
+        until(lambda: held().filter(pl.col("offset") < sent).height == 25)
+        left, end = held().filter(pl.col("offset") < sent), topic.log.end(topic.name)
+        assert int(left["offset"].diff().max() or 0) > 1, "there is a gap"  # pyright: ignore[reportArgumentType]
+        ingestion.ingest()
+        raw = ingestion.table("raw").read(["offset", "payload"])
+        assert raw.filter(pl.col("offset") < sent).sort("offset").equals(left.select("offset", "payload"))
+        assert covered(ingestion.table("raw"), NAME).offsets[0] >= end[0]
+        assert ingestion.table("processed").count() == ingestion.table("raw").count()
+        before = ingestion.table("raw").count()
+        ingestion.land()
+        assert ingestion.table("raw").count() - before <= 1, "of the compacted part nothing comes again"

@@ -72,6 +72,7 @@ KINDS = {
         NEITHER,
     ),
     "another key": ((replace(CODE, required=True),), {"primary_key": ("c",)}, NEITHER),
+    "another message format": ((CODE,), {"message_format": "avro"}, NEITHER),
     "add a row rule": ((COUNT,), {"row_rules": (RULE,)}, ("FORWARD",)),
     "remove a row rule": ((COUNT, RULE), (COUNT,), ("BACKWARD",)),
     "a row rule that warns": ((COUNT,), {"row_rules": (replace(RULE, severity="warning"),)}, BOTH),
