@@ -13,16 +13,7 @@ from mlinfra_assets import names
 from mlinfra_assets.contracts.batch_rows import Rows
 from mlinfra_assets.contracts.contract import BatchRule, Contract, Operator
 from mlinfra_assets.contracts.gathered import Gathered, gathers, only_valid
-from mlinfra_assets.contracts.profile import (
-    DISTRIBUTIONS,
-    MEAN,
-    NULL,
-    OTHERS,
-    PROFILE_SCHEMA,
-    VALUE,
-    mean_shift,
-    stability,
-)
+from mlinfra_assets.contracts.profile import COMPARISONS, DISTRIBUTIONS, KINDS, PROFILE_SCHEMA, baseline_rows
 from mlinfra_assets.contracts.report import RuleResult
 
 WORDS: dict[Operator, str] = {
@@ -43,6 +34,7 @@ MEASURED = {
     "duplicateValues": "records that repeat a value of {field}",
     "populationStability": "is the stability index of {field}",
     "meanShift": "standard deviations is the mean of {field} away",
+    "quantileDistance": "is the greatest distance of the cumulative shares of {field}",
 }
 
 
@@ -168,18 +160,17 @@ def _distribution(rule: BatchRule, batch: Batch) -> RuleResult:
     landed = batch.new.maximum(names.KNOWN_AT)
     assert isinstance(landed, datetime)  # noqa: S101 - tells the type checker
     day = landed.date()
-    kinds = [MEAN] if rule.metric == "meanShift" else [VALUE, NULL, OTHERS]
     before = (PROFILE_SCHEMA.to_frame() if batch.profile is None else batch.profile).filter(
         pl.col("field") == rule.field,
-        pl.col("kind").is_in(kinds),
+        pl.col("kind").is_in(KINDS[rule.metric]),
         pl.col("day").is_between(day - timedelta(days=rule.days), day, closed="left"),
     )
-    rows = int(before["rows"].sum())
+    rows = baseline_rows(before)
     days = f"the {rule.days} days before {day.isoformat()}"
     if rows < rule.min_rows:
         return _not_judged(rule, f"{rows:,} records of {days}, and the rule needs {rule.min_rows:,}")
     column = batch.new.column(rule.field)
-    value = (mean_shift if rule.metric == "meanShift" else stability)(before, column)
+    value = COMPARISONS[rule.metric](before, column)
     what = MEASURED[rule.metric].format(field=rule.field)
     return _result(rule, batch, value, f"{value:.6g} {what} against {rows:,} records of {days}", "")
 

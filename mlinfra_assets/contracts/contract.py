@@ -23,6 +23,7 @@ Metric = Literal[
     "freshness",
     "populationStability",
     "meanShift",
+    "quantileDistance",
 ]
 Operator = Literal[
     "mustBe",
@@ -192,7 +193,7 @@ class BatchRule:
             are so because of it), and of the valid ones nulls of a field (`nullValues`), values that stand for none
             (`missingValues`), records that repeat the values of one or several fields (`duplicateValues`), how long
             before landing the newest of them happened (`freshness`), and how far a field is from what it was on the
-            days before (`populationStability`, `meanShift`).
+            days before (`populationStability`, `meanShift`, `quantileDistance`).
         field: The field measured.
         operator: How the measure is compared.
         threshold: What it is compared with: one number, or two for the `Between` operators (inclusive).

@@ -13,7 +13,9 @@ DISTRIBUTION = ("metric", "days", "maximum", "minRows")
 COMPARED = {
     "populationStability": ("string", "integer", "boolean", "date"),
     "meanShift": ("integer", "number", "decimal"),
+    "quantileDistance": ("integer", "number", "decimal"),
 }
+KEEPS_VALUES = ("populationStability", "quantileDistance")
 MOST_DAYS = 90
 
 
@@ -58,7 +60,7 @@ def _distribution(implementation: Value, metric: str, field: Field | None) -> di
         implementation.fail(
             f"{metric} is for fields of {', '.join(COMPARED[metric])}, and {field.name} is a {field.type}"
         )
-    if metric == "populationStability" and field.protected:
+    if metric in KEEPS_VALUES and field.protected:
         implementation.fail(f"{field.name} is {field.classification}: its values may not be kept in a profile")
     return {
         "metric": metric,

@@ -15,10 +15,11 @@ import polars as pl
 
 from mlinfra_assets.contracts.contract import BatchRule, Contract
 
-VALUE, NULL, OTHERS, MEAN = "value", "null", "others", "mean"
+VALUE, NULL, OTHERS, MEAN, QUANTILE = "value", "null", "others", "mean", "quantile"
 MOST_VALUES = 200
 SMOOTHING = 0.5
 WITHOUT_SPREAD = 1e9
+PERCENT = 100
 PROFILE_SCHEMA = pl.Schema(
     {
         "day": pl.Date(),
@@ -30,7 +31,6 @@ PROFILE_SCHEMA = pl.Schema(
         "deviations": pl.Float64(),
     }
 )
-DISTRIBUTIONS = ("populationStability", "meanShift")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,9 @@ def profile(rule: BatchRule, column: Iterable[pl.Series], day: date) -> pl.DataF
     if rule.metric == "meanShift":
         spread = spread_of(column)
         found.append((day, rule.field, MEAN, None, spread.rows, spread.mean, spread.deviations))
+    elif rule.metric == "quantileDistance":
+        rows, points = quantiles(column)
+        found += [(day, rule.field, QUANTILE, str(percent), rows, x, None) for percent, x in enumerate(points)]
     else:
         found += [(day, rule.field, *key, count, None, None) for key, count in shares(column).items()]
     return pl.DataFrame(found, schema=PROFILE_SCHEMA, orient="row")
@@ -146,6 +149,43 @@ def mean_shift(before: pl.DataFrame, column: Iterable[pl.Series]) -> float:
     return distance / sqrt(variance)
 
 
+def quantiles(column: Iterable[pl.Series]) -> tuple[int, list[float]]:
+    """How many finite numbers there are, and of each percent from 0 to 100 the least that so many are not above."""
+    numbers = sorted(_finite(column))
+    rows = len(numbers)
+    return rows, [numbers[max(0, -(-percent * rows // PERCENT) - 1)] for percent in range(PERCENT + 1) if rows]
+
+
+def quantile_distance(before: pl.DataFrame, column: Iterable[pl.Series]) -> float:
+    """The greatest distance of a batch's cumulative shares from those of the days before, at the days' quantiles.
+
+    0 if all are the same, 1 if all numbers of one lie above all of the other.
+    """
+    points = before["mean"].unique().sort()
+    parts = [pl.Series(list(_finite([part])), dtype=pl.Float64).sort() for part in column]
+    rows = sum(len(part) for part in parts)
+    if points.is_empty() or not rows:
+        return 0.0
+    batch = sum(part.search_sorted(points, side="right").cast(pl.Int64) for part in parts) / rows
+    days = [(int(day["rows"][0]), day["mean"].sort()) for day in before.partition_by("day")]
+    shares_of = [n * (kept.search_sorted(points, side="right") / len(kept)) for n, kept in days]
+    base = [fsum(at) / fsum(n for n, _ in days) for at in zip(*shares_of, strict=True)]
+    return max(abs(p - q) for p, q in zip(base, batch, strict=True))
+
+
+def baseline_rows(before: pl.DataFrame) -> int:
+    """How many records of the days before a field's kept values are of."""
+    of_quantiles = before.filter(pl.col("kind") == QUANTILE).unique("day")
+    return int(before.filter(pl.col("kind") != QUANTILE)["rows"].sum()) + int(of_quantiles["rows"].sum())
+
+
 def _smoothed(counts: list[int]) -> list[float]:
     total = sum(counts) + SMOOTHING * len(counts)
     return [(count + SMOOTHING) / total for count in counts]
+
+
+COMPARISONS = {"populationStability": stability, "meanShift": mean_shift, "quantileDistance": quantile_distance}
+"""How a batch's values of a field are compared with those of the days before, by the rule's metric."""
+KINDS = {"populationStability": [VALUE, NULL, OTHERS], "meanShift": [MEAN], "quantileDistance": [QUANTILE]}
+"""The kinds of rows of a profile that each of them reads."""
+DISTRIBUTIONS = tuple(COMPARISONS)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from mlinfra_assets.contracts.contract import BatchRule, Field
-from mlinfra_assets.contracts.profile import WITHOUT_SPREAD, mean_shift, profile, shares, stability
+from mlinfra_assets.contracts.profile import WITHOUT_SPREAD, mean_shift, profile, quantile_distance, shares, stability
 from mlinfra_assets.contracts.report import RuleResult
 from mlinfra_assets.contracts.validate import process
 from tests.support.declared import LANDED, LIMIT, raw_rows, stream_source
@@ -110,3 +110,46 @@ def test_values_that_the_days_before_did_not_keep_are_others() -> None:
 
 def test_a_day_is_a_date() -> None:
     assert days(MEAN, [1.0], pl.Float64())["day"].to_list() == [date(2011, 12, 9)]
+
+
+QUANTILES = BatchRule("quantiles", "quantileDistance", "x", "mustBeLessOrEqualTo", (0.2,), "number", min_rows=4, days=3)
+
+
+def test_equal_numbers_have_no_distance_whatever_their_order() -> None:
+    before = days(QUANTILES, [4.0, 1.0, 3.0, 2.0] * 25, pl.Float64())
+    assert before["rows"].unique().to_list() == [100]
+    assert before.sort(pl.col("value").cast(pl.Int64))["mean"].to_list() == [
+        *[1.0] * 26,
+        *[2.0] * 25,
+        *[3.0] * 25,
+        *[4.0] * 25,
+    ]
+    found = judged(QUANTILES, [1.0, 2.0, 3.0, 4.0], before)
+    assert found.passed
+    assert found.value == pytest.approx(0.0, abs=0.01)
+
+
+def test_a_change_of_spread_is_seen_where_the_mean_is_the_same() -> None:
+    numbers = [float(n) for n in range(1, 101)]
+    before = days(QUANTILES, numbers, pl.Float64())
+    narrow = [50.0, 51.0] * 20
+    assert judged(MEAN, narrow, days(MEAN, numbers, pl.Float64())).passed
+    found = judged(QUANTILES, narrow, before)
+    assert not found.passed
+    assert found.value == pytest.approx(
+        50 / 101, abs=1e-12
+    )  # below 50 are 50 of the 101 kept values, and none of the batch
+    assert "against 100 records of the 3 days before" in found.message
+
+
+def test_days_weigh_as_many_numbers_as_they_have() -> None:
+    before = pl.concat([days(QUANTILES, [1.0] * 30, pl.Float64(), 1), days(QUANTILES, [2.0] * 10, pl.Float64(), 2)])
+    assert judged(QUANTILES, [2.0] * 8, before).value == pytest.approx(0.75)
+    assert judged(QUANTILES, [1.0] * 6 + [2.0] * 2, before).value == pytest.approx(0.0)
+
+
+def test_what_is_not_finite_has_no_quantile_and_nothing_no_distance() -> None:
+    before = days(QUANTILES, [1.0, nan, inf, None, 1.0], pl.Float64())
+    assert before["rows"].unique().to_list() == [2]
+    assert quantile_distance(before, [pl.Series([nan, None, 1.0])]) == 0.0
+    assert quantile_distance(before.clear(), [pl.Series([1.0])]) == 0.0
