@@ -71,6 +71,7 @@ def _catch_up(lake: Lake, log: StreamLog, declared: Source, batch: int) -> None:
     pace = Pace(linger=0.0, max_batch=batch, keep=timedelta(days=7))
     consumer = SourceConsumer(lake, log, declared, RUN, SystemClock(), pace, MAX_PAYLOAD)
     for consumed in consumer.catch_up(threading.Event()):
+        assert consumed.validated is not None, consumed.waits
         assert consumed.validated.quarantined == 0, consumed.validated.reasons
 
 
