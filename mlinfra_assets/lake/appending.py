@@ -95,6 +95,7 @@ def append(opened: OpenedTable, job: Append) -> tuple[int, int]:
             )
 
         counted.write(write, job.data, existing)
+        opened.advanced(before, job.advance)
         opened.confirm(before, handle.version())
         return handle.version()
 

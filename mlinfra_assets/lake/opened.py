@@ -33,6 +33,7 @@ class OpenedTable:
         self._handle: DeltaTable | None = None
         self._past: DeltaTable | None = None  # the older version that was asked for last
         self._verified = -1
+        self._stated: tuple[int, dict[str, int | None]] = (-1, {})  # progress by application id, as of a version
         self._epoch: tuple[int, int] | None = None  # the newest restore, and the version up to which that is known
         self._readable: tuple[Readable, int] | None = None  # and the version up to which that is known
 
@@ -98,6 +99,25 @@ class OpenedTable:
 
         Does not bring the handle up to date: what is committed through it next fails if others were faster.
         """
+        if handle is not self._handle:
+            return self._replayed(handle, app)
+        if self._stated[0] != handle.version():
+            self._stated = (handle.version(), {})
+        stated = self._stated[1]
+        if app not in stated:
+            stated[app] = self._replayed(handle, app)
+        return stated[app]
+
+    def advanced(self, before: int, advance: Mapping[str, tuple[int | None, int]]) -> None:
+        """Take up what a commit through the handle, which stood at version `before`, states as progress.
+
+        To ask the handle would read the log back to its newest checkpoint, for each application id.
+        """
+        if self._handle is None or self._stated[0] != before or self._handle.version() != before + 1:
+            return
+        self._stated = (before + 1, {**self._stated[1], **{app: after for app, (_, after) in advance.items()}})
+
+    def _replayed(self, handle: DeltaTable, app: str) -> int | None:
         newest = self._handle or handle
         epoch = self.epoch() if handle is newest else epochs.newest(newest, handle.version())
         found = handle.transaction_version(epochs.application(app, epoch))
@@ -134,6 +154,7 @@ class OpenedTable:
         self._handle = None
         self._past = None
         self._verified = -1
+        self._stated = (-1, {})
         self._epoch = None
         self._readable = None
 
