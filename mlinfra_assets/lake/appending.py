@@ -17,12 +17,12 @@ from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.lake import schema as schemas
 from mlinfra_assets.lake.committing import (
     ATTEMPTS,
-    WRITER,
     check_partitions,
     commit_properties,
     create,
     keep_stats,
     until_committed,
+    writer,
 )
 from mlinfra_assets.lake.counted import Counted
 from mlinfra_assets.lake.errors import ProgressConflictError
@@ -90,7 +90,7 @@ def append(opened: OpenedTable, job: Append) -> tuple[int, int]:
                 rows,
                 mode="append",
                 schema_mode="merge" if added else None,
-                writer_properties=WRITER,
+                writer_properties=writer(data_schema),
                 commit_properties=properties,
             )
 

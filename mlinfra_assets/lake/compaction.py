@@ -9,7 +9,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from mlinfra_assets.lake.committing import WRITER
+from mlinfra_assets.lake import schema as schemas
+from mlinfra_assets.lake.committing import writer
 from mlinfra_assets.lake.errors import explained
 from mlinfra_assets.lake.opened import OpenedTable
 
@@ -57,8 +58,10 @@ def compact(opened: OpenedTable, small_files: int, run_id: str) -> Maintained:
         return Maintained(0, 0, before)
     with explained(opened.name, opened.uri):
         try:
+            columns = schemas.canonical(pa.schema(handle.schema().to_arrow()))
             merged = handle.optimize.compact(
-                writer_properties=WRITER, commit_properties=CommitProperties(custom_metadata={MAINTAINED_BY: run_id})
+                writer_properties=writer(columns),
+                commit_properties=CommitProperties(custom_metadata={MAINTAINED_BY: run_id}),
             )
         except CommitFailedError:
             opened.drop()

@@ -20,7 +20,7 @@ from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.fault_points import reach
 from mlinfra_assets.lake import schema as schemas
 from mlinfra_assets.lake.appending import check_progress
-from mlinfra_assets.lake.committing import WRITER, commit_properties, until_committed
+from mlinfra_assets.lake.committing import commit_properties, until_committed, writer
 from mlinfra_assets.lake.counted import Counted
 from mlinfra_assets.lake.errors import SchemaMismatchError
 from mlinfra_assets.lake.opened import OpenedTable
@@ -104,7 +104,7 @@ def _rewrite(
             mode="overwrite",
             schema_mode="overwrite",
             partition_by=list(handle.metadata().partition_columns) or None,
-            writer_properties=WRITER,
+            writer_properties=writer(order),
             commit_properties=properties,
         )
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mlinfra_assets.lake import schema as schemas
 from mlinfra_assets.lake.appending import check_progress
-from mlinfra_assets.lake.committing import WRITER, commit_properties, create, until_committed
+from mlinfra_assets.lake.committing import commit_properties, create, until_committed, writer
 from mlinfra_assets.lake.opened import OpenedTable
 from mlinfra_assets.lake.provenance import Provenance
 
@@ -62,7 +62,7 @@ def merge(opened: OpenedTable, job: Merge) -> int:
                 source_alias="s",
                 target_alias="t",
                 merge_schema=bool(added),
-                writer_properties=WRITER,
+                writer_properties=writer(existing),
                 commit_properties=commit_properties(job.provenance, job.advance, opened.epoch()),
             )
             .when_matched_delete(f"s.{job.deleted} AND {newer}")

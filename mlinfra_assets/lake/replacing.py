@@ -15,12 +15,12 @@ from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.lake import schema as schemas
 from mlinfra_assets.lake.committing import (
     ATTEMPTS,
-    WRITER,
     check_partitions,
     commit_properties,
     create,
     keep_stats,
     until_committed,
+    writer,
 )
 from mlinfra_assets.lake.counted import Counted
 from mlinfra_assets.lake.opened import OpenedTable
@@ -88,7 +88,7 @@ def replace(opened: OpenedTable, job: Replace) -> tuple[int, int]:
                 predicate=job.where,
                 schema_mode="overwrite" if job.schema_change else "merge" if added else None,
                 partition_by=list(job.partition_by) if job.schema_change and job.partition_by else None,
-                writer_properties=WRITER,
+                writer_properties=writer(data_schema),
                 commit_properties=commit_properties(job.provenance, {}),
             )
 
