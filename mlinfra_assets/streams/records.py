@@ -48,7 +48,7 @@ def headers_column(many: Sequence[Headers | None]) -> pl.Series:
 
 def binary_column(name: str, values: Sequence[bytes | None]) -> pl.Series:
     """Bytes as a column."""
-    return pl.Series(name, pa.array(values, pa.large_binary()))
+    return pl.Series(name, values, dtype=pl.Binary)
 
 
 def sizes(frame: pl.DataFrame) -> np.ndarray:
