@@ -15,13 +15,15 @@ ROWS = 1_000_000
 COMMITS = (0, 1_000)
 SYSTEMS = {"kafka": "Kafka", "redis": "Redis Streams"}
 PER_SECOND = 100_000.0
+SMALL = 2_000
+"""Events of the very small question: enough for the loops that take many records at once."""
 LIMITS = Limits(seconds=1_800, gigabytes=8)
 
 
 def cases(cache: Path, scale: float) -> list[Case]:
     """Both systems end to end, and what a thousand earlier commits cost."""
     rows = max(200, round(ROWS * scale))
-    data, small = make(cache, rows), make(cache, 200)
+    data, small = make(cache, rows), make(cache, SMALL)
     part, commits = make(cache, max(200, rows // 5)), [max(1, round(n * scale)) if n else 0 for n in COMMITS]
     return [
         *(

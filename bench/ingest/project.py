@@ -28,6 +28,8 @@ BATCH = 100_000
 MAX_PAYLOAD = 1 << 20
 EARLIER = 20
 """Events of a commit that was made before the measurement."""
+LEAST = 200
+"""There are at most so many times fewer earlier commits than events: before a very small question come few."""
 ROUNDS = 2
 """Commits that are measured after them."""
 
@@ -45,7 +47,7 @@ def ready(data: Path, variant: str) -> Callable[[], Lake]:
     atexit.register(_end, given, log, topic)
     events = pl.read_parquet(data / "events.parquet")
     lake, declared = Lake(given.lake), source(system, topic)
-    if done := min(int(commits or 0), events.height // EARLIER):  # of a very small question few
+    if done := min(int(commits or 0), events.height // LEAST):
         send(given, log, topic, earlier(done * EARLIER))
         _catch_up(lake, log, declared, EARLIER)
     send(given, log, topic, events)
