@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from confluent_kafka import Message
 
 from mlinfra_assets.errors import InvalidInputError, UnavailableError
 from mlinfra_assets.settings import Settings
+from mlinfra_assets.streams import kafka_reader
 from mlinfra_assets.streams.errors import RetentionGapError, StreamResetError
 from mlinfra_assets.streams.kafka_log import KafkaLog
+from mlinfra_assets.streams.kafka_reader import KafkaReader
 from mlinfra_assets.streams.record import NewRecord
 from mlinfra_assets.streams.records import RECORDS
 from tests.support.closed_port import closed_port
@@ -247,3 +250,25 @@ def test_threads_that_append_at_once_each_hear_of_their_own_records(topic: OwnTo
         told = [offset for offsets in pool.map(work, range(4)) for offset in offsets]
     assert sorted(told) == list(range(400))
     assert len(set(values(topic))) == 400
+
+
+def test_who_reads_batch_by_batch_fetches_each_record_once(topic: OwnTopic, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[int] = []
+    following = KafkaReader._next
+
+    def counted(reader: KafkaReader, look: int) -> list[Message]:
+        messages = following(reader, look)
+        fetched.extend(int(m.offset() or 0) for m in messages if m.error() is None)
+        return messages
+
+    monkeypatch.setattr(KafkaReader, "_next", counted)
+    monkeypatch.setattr(kafka_reader, "FIRST_LOOK", 70)
+    topic.log.append(topic.name, numbered(0, 500))
+    held: dict[int, int] = {}
+    for _ in range(5):
+        frames = topic.log.read(topic.name, held, topic.log.end(topic.name), 100, 1 << 20)
+        frame = next(iter(frames))
+        frames.close()  # pyright: ignore[reportAttributeAccessIssue] - as a landing that stops after one batch
+        assert frame.height == 100
+        held = {0: int(frame["offset"][-1])}
+    assert sorted(fetched) == list(range(500))
