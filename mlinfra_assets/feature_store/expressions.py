@@ -225,6 +225,13 @@ class FeatureExpression(Expression["FeatureExpression"]):
     def _made(self, node: Node) -> FeatureExpression:
         return FeatureExpression(node)
 
+    def default(self, value: Constant) -> FeatureExpression:
+        """This, and a constant for an entity that the view does not serve: never seen, or past its TTL.
+
+        It comes last in a feature. A null of an entity that is served stays null: that is `fill_null`.
+        """
+        return self._call("default", value)
+
 
 def lit(value: Constant) -> FeatureExpression:
     """A constant as a feature expression."""

@@ -11,6 +11,8 @@ A feature is a tree over aggregates; an aggregate holds a tree over the columns 
   point.
 - Null in, null out; but `and`/`or` decide where one side suffices, `is_null` is never null, `coalesce` takes the first
   that is not null. A row for which `where` is null is left out.
+- `default` is the whole of a feature: its first argument for an entity that the view serves, the constant for one that
+  it does not serve (never seen, or past the TTL).
 - Above the aggregates a float that is not finite is null.
 """
 
@@ -25,7 +27,7 @@ from mlinfra_assets.feature_store.column_type import ColumnType
 
 Operator = OneOf[
     "add", "sub", "mul", "div", "neg", "abs", "floor", "ceil", "eq", "ne", "lt", "le", "gt", "ge",
-    "and", "or", "not", "is_null", "coalesce", "if_else", "isin", "bucket",
+    "and", "or", "not", "is_null", "coalesce", "if_else", "isin", "bucket", "default",
     "to_float", "to_int", "to_string",
     "lower", "upper", "strip", "length", "contains", "starts_with", "ends_with", "concat", "substring",
     "year", "month", "day", "weekday", "hour", "minute", "seconds_between",

@@ -54,7 +54,7 @@ def operator_type(operator: Operator, types: Sequence[ColumnType]) -> ColumnType
         return _all(operator, types, all(t == BOOLEAN for t in types), "conditions", BOOLEAN)
     if operator in _COMPARISONS:
         return _comparison(operator, types)
-    if operator == "coalesce":
+    if operator in {"coalesce", "default"}:
         return _meeting(operator, types)
     if operator == "if_else":
         _all(operator, types, types[0] == BOOLEAN, "a condition and two values", BOOLEAN)

@@ -12,7 +12,18 @@ from mlinfra_assets.feature_store.entity import Entity
 from mlinfra_assets.feature_store.errors import DefinitionError
 from mlinfra_assets.feature_store.expressions import FeatureExpression
 from mlinfra_assets.feature_store.inference import feature_type
-from mlinfra_assets.feature_store.nodes import Aggregate, Column, Invalid, Lookup, Node, Request, Score, walk
+from mlinfra_assets.feature_store.nodes import (
+    Aggregate,
+    Call,
+    Column,
+    Invalid,
+    Literal,
+    Lookup,
+    Node,
+    Request,
+    Score,
+    walk,
+)
 from mlinfra_assets.feature_store.references import LookupExpression
 from mlinfra_assets.feature_store.scope import Scope, Shown
 
@@ -26,6 +37,12 @@ class Feature:
 
     name: str
     node: Node
+
+    @property
+    def default(self) -> Literal | None:
+        """What it is of an entity that the view does not serve; None: null."""
+        constant = self.node.args[1] if isinstance(self.node, Call) and self.node.operator == "default" else None
+        return constant if isinstance(constant, Literal) else None
 
 
 @dataclass(frozen=True)
@@ -192,8 +209,22 @@ def check_view(view: FeatureView) -> None:
             feature_type(feature.node, view.scope)
         except DefinitionError as error:
             raise DefinitionError(f"feature {feature.name}: {error}") from error
+        _check_default(feature)
     _check_uses(view)
     _check_requests(view)
+
+
+def _check_default(feature: Feature) -> None:
+    """A default is the last word of a feature, also of one that a model scores; what is computed of it has none."""
+    taken = (node for found in walk(feature.node) if isinstance(found, Score) for _, node in found.inputs)
+    last = {id(feature.node), *map(id, taken)}
+    for node in walk(feature.node):
+        if not (isinstance(node, Call) and node.operator == "default"):
+            continue
+        if id(node) not in last:
+            raise DefinitionError(f"feature {feature.name}: default() comes last: use fill_null() within an expression")
+        if not isinstance(node.args[1], Literal):
+            raise DefinitionError(f"feature {feature.name}: default() takes a constant")
 
 
 def _check_uses(view: FeatureView) -> None:

@@ -90,10 +90,17 @@ class Reader:
         """Every feature (or those of these names), by name; None is null."""
         features = [f for f in self.definition["features"] if names is None or f["name"] in names]
         rows = self.table.rows_of(entity, t, k)
-        if self.expired(rows, t):
-            return {feature["name"]: None for feature in features}
         question = Question(self, entity, t, k, request or {}, rows)
-        return {feature["name"]: plain(question.feature(feature["expression"])) for feature in features}
+        return {feature["name"]: plain(self.feature(feature["expression"], question)) for feature in features}
+
+    def feature(self, node: dict, question: Question) -> Any:
+        """A feature of whoever is asked about; its default, if it declares one, where the view does not serve them."""
+        expired = self.expired(question.rows, question.t)
+        if node.get("call") == "default" and (expired or not question.rows):
+            kinds = [value_kind(arg, self.definition) for arg in node["args"]]
+            value = operate("coalesce", [None, from_literal(node["args"][1])], kinds)
+            return to_float(value) if value_kind(node, self.definition).startswith("decimal") else value
+        return None if expired else question.feature(node)
 
     def serves(self, entity: tuple, t: int) -> bool:
         """Whether a snapshot at t has the entity."""

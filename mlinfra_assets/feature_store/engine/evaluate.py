@@ -147,7 +147,8 @@ def _evaluated(
     if found_only:
         served = status == PRESENT
     leaves = Leaves(view, aggregates, question, served, look_up)
-    return Evaluated(_values(view, features, leaves), status, np.where(found, latest, 0))
+    values = _values(view, features, leaves)
+    return Evaluated(_with_defaults(view, features, values, status == PRESENT), status, np.where(found, latest, 0))
 
 
 def _no_other_view(node: Lookup, keys: pl.DataFrame, _: Question) -> Vector:
@@ -167,6 +168,21 @@ def _values(view: FeatureView, features: Sequence[Feature], leaves: Leaves) -> p
         except (FeatureOverflowError, FunctionError) as error:
             raise type(error)(f"feature {view.name}:{feature.name}: {error}") from error
     return pl.DataFrame(columns)
+
+
+def _with_defaults(
+    view: FeatureView, features: Sequence[Feature], values: pl.DataFrame, present: np.ndarray
+) -> pl.DataFrame:
+    """The values with the defaults that features declare for entities that are not served."""
+    defaults = {feature.name: feature.default for feature in features if feature.default is not None}
+    if not defaults or present.all():
+        return values
+    there = pl.Series(present)
+    filled = [
+        values[name].zip_with(there, Vector.constant(default, 1).to(view.schema[name]).to_polars(name))
+        for name, default in defaults.items()
+    ]
+    return values.with_columns(filled)
 
 
 def _keys(
@@ -202,6 +218,7 @@ def _other_views(view: FeatureView, prepared: PreparedRows) -> LookUp:
             )
         found = answered[asked]
         values = Vector.from_polars(found.features.get_column(node.feature), other.schema[node.feature])
-        return values.where(found.status != NOT_FOUND)
+        # What another view shows of an entity that it does not serve is null, whatever it declares for its own readers.
+        return values.where(found.status == PRESENT)
 
     return look_up

@@ -43,6 +43,8 @@ def apply(operator: Operator, args: Sequence[Vector]) -> Vector:
         return _OTHERS[operator](args)
     if operator == "coalesce":
         return _coalesce(args, kind)
+    if operator == "default":
+        return args[0].to(kind)
     if operator == "if_else":
         return _if_else(args[0], args[1], args[2], kind)
     return _arithmetic(operator, args[0], args[1], kind)

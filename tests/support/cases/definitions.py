@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from tests.support.cases import functions
-from tests.support.cases.grammar import DAY, NUMBERS, PLAIN, Grammar, Pick
+from tests.support.cases.grammar import DAY, LITERALS, NUMBERS, PLAIN, Grammar, Pick
 from tests.support.cases.tables import COLUMNS
 from tests.support.judge.kinds import feature_kinds, key_kinds, row_kind, value_kind
 from tests.support.stored import Node, aggregate, column, literal, operator, view
@@ -101,10 +101,17 @@ class Definer:
         if kind == "lookup":
             found = self._lookups(lambda _: True)
             return self._pick(found)() if found else self._aggregate(self._pick(FUNCTIONS))
+        if self._pick((True, *[False] * 5)):
+            return self._default(kind)
         return self._features.expression(kind, self._pick((0, 1, 1, 2, 3)))
+
+    def _default(self, kind: str) -> Node:
+        return operator("default", self._features.expression(kind, 1), self._pick(LITERALS[kind]))
 
     def _made_with(self, name: str) -> Node:
         """A feature whose last step is that operator."""
+        if name == "default":
+            return self._default(self._pick(PLAIN))
         while True:
             drawn = self._features.expression(self._pick(PLAIN), self._pick((1, 2)))
             if drawn.get("call") == name:

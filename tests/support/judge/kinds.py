@@ -79,7 +79,7 @@ def call_kind(operator: str, kinds: list[str]) -> str:
         return f"decimal({sum(map(scale_of, kinds))})" if decimal else "int64"
     if operator == "if_else":
         return common(kinds[1:])
-    return common(kinds) if operator in {"add", "sub", "mul", "coalesce"} else "boolean"
+    return common(kinds) if operator in {"add", "sub", "mul", "coalesce", "default"} else "boolean"
 
 
 def common(kinds: list[str]) -> str:

@@ -41,6 +41,8 @@ def operate(operator: str, args: list, kinds: list[str]) -> Any:
         return True if True in args else None if None in args else False
     if operator == "coalesce":
         return meet(next((arg for arg in args if arg is not None), None), common(kinds))
+    if operator == "default":
+        return meet(args[0], common(kinds))
     if operator == "if_else":
         condition, yes, no = args
         return None if condition is None else meet(yes if condition else no, common(kinds[1:]))
