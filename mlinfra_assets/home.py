@@ -21,21 +21,11 @@ FORMAT = 1
 FILE = "home.json"
 LOCK = "in-use.lock"
 KEYS = ("api-keys.json", ".api-keys.json.lock")
-OURS = {
-    "lake",
-    "redis",
-    "dagster",
-    "landing",
-    "logs",
-    "demo",
-    "workspaces",
-    "consumers",
-    "write-ahead",
-    CLOCK_FILE,
-    FILE,
-    LOCK,
-    *KEYS,
-}
+FOLDERS = (
+    *("lake", "redis", "dagster", "landing", "logs", "demo", "workspaces", "consumers"),
+    *("write-ahead", "training-sets"),
+)
+OURS = {*FOLDERS, CLOCK_FILE, FILE, LOCK, *KEYS}
 """What may lie in a home that was begun without this command, by Dagster's own."""
 
 

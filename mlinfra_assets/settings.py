@@ -74,6 +74,14 @@ class Settings:
         schema_registry_ca_file: PEM file of the authorities that may have signed its certificate. Empty: the system's.
         retrieval_memory_bytes: About how much memory the rows of one question for features may take. What would take
             more is answered in parts, over temporary files.
+        training_set_tables: Tables of the lake whose rows may ask for a training set over the API, comma separated;
+            `training/` allows all below it. Empty: none, rows come with the question.
+        training_set_max_rows: Most rows of a training set that is asked for over the API.
+        training_set_workers: How many of them are made at once, each by a process of its own with at most about
+            `retrieval_memory_bytes`.
+        training_set_waiting: How many may wait; more are turned away.
+        training_set_seconds: How long one may take.
+        training_set_hours: How long one is kept after it was asked for.
     """
 
     home: Path = Path(".mlinfra")
@@ -117,6 +125,12 @@ class Settings:
     schema_registry_user_info: str = field(default="", metadata={"secret": True})
     schema_registry_ca_file: str = ""
     retrieval_memory_bytes: int = 2_147_483_648
+    training_set_tables: str = ""
+    training_set_max_rows: int = 10_000_000
+    training_set_workers: int = 1
+    training_set_waiting: int = 16
+    training_set_seconds: int = 3_600
+    training_set_hours: int = 24
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> Settings:

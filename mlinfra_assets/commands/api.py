@@ -24,7 +24,8 @@ def api(context: typer.Context, home: HomeOption = None) -> None:
 
 def _serve(home: HomeOption) -> None:
     settings, _ = begin(home)
-    from mlinfra_assets.clock import HomeClock
+    from mlinfra_assets.clock import HomeClock, SystemClock
+    from mlinfra_assets.commands.lake_side import open_lake_side
     from mlinfra_assets.contracts.declaration import load_sources
     from mlinfra_assets.datasets import SOURCES
     from mlinfra_assets.feature_store.online.store import OnlineStore
@@ -43,5 +44,9 @@ def _serve(home: HomeOption) -> None:
         KeptAnswers(client, settings.api_idempotency_hours),
         settings.max_payload_bytes,
     )
-    app = create_app(OnlineStore(client), open_log(settings), clock, settings, intake=intake)
-    ApiServer(app, settings.api_host, settings.api_port).run()
+    lake = open_lake_side(settings, clock, SystemClock())
+    try:
+        app = create_app(OnlineStore(client), open_log(settings), clock, settings, intake=intake, lake=lake)
+        ApiServer(app, settings.api_host, settings.api_port).run()
+    finally:
+        lake.training_sets.close()

@@ -10,7 +10,7 @@ from mlinfra_assets.commands.context import HomeOption, JsonOption, settings_for
 from mlinfra_assets.commands.features_show import ViewArgument
 
 if TYPE_CHECKING:
-    from mlinfra_assets.commands.catalogue import Version
+    from mlinfra_assets.catalogue.views import Version
     from mlinfra_assets.registry.change import Change
 
 DIFFERENT = 1
@@ -39,7 +39,7 @@ def diff(
     A and B are versions or their first digits, `newest` (registered) or `declared`. What changes no value (owner,
     description, tags, online) is marked so.
     """
-    from mlinfra_assets.commands.catalogue import DECLARED, NEWEST, open_catalogue
+    from mlinfra_assets.catalogue.views import DECLARED, NEWEST, open_catalogue
     from mlinfra_assets.registry.diff import changes, sql_difference
 
     catalogue = open_catalogue(settings_for(home))

@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlinfra_assets.commands.context import HomeOption, JsonOption, settings_for
 from mlinfra_assets.commands.features_show import ViewArgument
 
-if TYPE_CHECKING:
-    from mlinfra_assets.commands.catalogue import Catalogue
-
 
 def history(view: ViewArgument, home: HomeOption = None, json: JsonOption = False) -> None:
     """The versions of a view in the order of their registration: when, by whom, by which run, what changed."""
-    from mlinfra_assets.commands.catalogue import open_catalogue
+    from mlinfra_assets.catalogue.view_json import version_rows
+    from mlinfra_assets.catalogue.views import open_catalogue
     from mlinfra_assets.commands.output import print_json
 
     catalogue = open_catalogue(settings_for(home))
     catalogue.check(view)
     rows = version_rows(catalogue, view)
     print_json(rows) if json else _show(rows)
-
-
-def version_rows(catalogue: Catalogue, name: str) -> list[dict[str, Any]]:
-    """Each version of a view, JSON-ready; the declared one comes last if it is not registered."""
-    from mlinfra_assets.registry.history import comparison, comparisons
-
-    entries, declared = catalogue.entries.get(name, []), catalogue.declared(name)
-    now = None if declared is None else declared.document.version
-    rows = [
-        {
-            "version": entry.version,
-            "declared": entry.version == now,
-            "registered_at": entry.registered_at,
-            "registered_by": entry.registered_by or None,
-            "owner": entry.owner or None,
-            "run_id": entry.run_id,
-            **made.to_dict(),
-        }
-        for entry, made in zip(entries, comparisons(entries), strict=True)
-    ]
-    if declared is not None and declared.registered is None:
-        unregistered = dict.fromkeys(("registered_at", "registered_by", "owner", "run_id"))
-        made = comparison(entries[-1] if entries else None, declared.document)
-        rows.append({"version": now, "declared": True, **unregistered, **made.to_dict()})
-    return rows
 
 
 def _show(rows: list[dict[str, Any]]) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlinfra_assets.commands.context import HomeOption, JsonOption, settings_for
-
-if TYPE_CHECKING:
-    from mlinfra_assets.commands.catalogue import Catalogue
 
 STATES = {
     "registered": "registered",
@@ -24,7 +21,8 @@ def list_views(home: HomeOption = None, json: JsonOption = False) -> None:
 
     The version is the declared one. It is registered in the lake with the first snapshot or push that it makes.
     """
-    from mlinfra_assets.commands.catalogue import open_catalogue
+    from mlinfra_assets.catalogue.view_json import view_row
+    from mlinfra_assets.catalogue.views import open_catalogue
     from mlinfra_assets.commands.output import console, print_json
 
     catalogue = open_catalogue(settings_for(home))
@@ -37,46 +35,6 @@ def list_views(home: HomeOption = None, json: JsonOption = False) -> None:
         out.print("No feature view is declared: see docs/declaring.md.")
         return
     _show(out, rows)
-
-
-def view_row(catalogue: Catalogue, name: str) -> dict[str, Any]:
-    """One view, JSON-ready; one whose registered document cannot be read has the reason as `unreadable`."""
-    from mlinfra_assets.feature_store.errors import DefinitionError
-
-    declared, entries = catalogue.declared(name), catalogue.entries.get(name, [])
-    version, registered = None if declared is None else declared.document.version, [entry.version for entry in entries]
-    row: dict[str, Any] = {
-        "view": name,
-        "declared": version,
-        "registered": registered,
-        "state": state_of(version, registered),
-        "used_by": [{"kind": use.kind, "name": use.name} for use in catalogue.users(name)],
-    }
-    try:
-        view = catalogue.version(name).document.view
-    except DefinitionError as error:
-        return {**row, "unreadable": str(error)}
-    return {
-        **row,
-        "entities": [entity.name for entity in view.entities],
-        "join_keys": list(view.join_keys),
-        "ttl_us": view.ttl,
-        "online": view.online,
-        "features": len(view.features),
-        "owner": view.owner,
-        "deprecated": view.deprecated or None,
-        "request": {name: str(kind) for name, kind in view.request_schema.items()},
-        "uses": list(view.used),
-    }
-
-
-def state_of(declared: str | None, registered: list[str]) -> str:
-    """A key of `STATES`."""
-    if declared is None:
-        return "withdrawn"
-    if declared not in registered:
-        return "changed" if registered else "unregistered"
-    return "registered" if declared == registered[-1] else "returned"
 
 
 def _name(row: dict[str, Any]) -> Any:  # noqa: ANN401 - text for rich, which is imported when it is needed

@@ -12,7 +12,7 @@ from mlinfra_assets.commands.features_show import ViewArgument
 from mlinfra_assets.errors import InvalidInputError, MlinfraError
 
 if TYPE_CHECKING:
-    from mlinfra_assets.commands.catalogue import Catalogue
+    from mlinfra_assets.catalogue.views import Catalogue
     from mlinfra_assets.preview.preview import Preview
     from mlinfra_assets.settings import Settings
 
@@ -43,7 +43,7 @@ def preview(
 
     Both versions are evaluated at the end of a day, as known then. Nothing is written, and nothing is pushed.
     """
-    from mlinfra_assets.commands.catalogue import open_catalogue
+    from mlinfra_assets.catalogue.views import open_catalogue
     from mlinfra_assets.commands.output import print_json
     from mlinfra_assets.commands.preview_text import show
 
@@ -57,8 +57,8 @@ def preview(
 def _preview(
     settings: Settings, catalogue: Catalogue, name: str, days: list[date], sample: int | None, against: str | None
 ) -> Preview:
+    from mlinfra_assets.catalogue.views import DECLARED
     from mlinfra_assets.clock import HomeClock
-    from mlinfra_assets.commands.catalogue import DECLARED
     from mlinfra_assets.features import fs
     from mlinfra_assets.lake.lake import Lake
     from mlinfra_assets.preview.preview import Asked, preview

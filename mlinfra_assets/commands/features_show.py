@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from mlinfra_assets.commands.context import HomeOption, JsonOption, settings_for
-
-if TYPE_CHECKING:
-    from mlinfra_assets.commands.catalogue import Catalogue, Version
 
 ViewArgument = Annotated[str, typer.Argument(help="Name of the feature view.", metavar="VIEW", show_default=False)]
 
@@ -27,55 +24,14 @@ def show_view(
     json: JsonOption = False,
 ) -> None:
     """One version of a view: each feature in words, what it rests on, where its rows come from, who uses it."""
-    from mlinfra_assets.commands.catalogue import open_catalogue
+    from mlinfra_assets.catalogue.view_json import described
+    from mlinfra_assets.catalogue.views import open_catalogue
     from mlinfra_assets.commands.output import print_json
 
     catalogue = open_catalogue(settings_for(home))
     found = catalogue.version(view, version)
     document = described(catalogue, found)
     print_json(document) if json else _show(document)
-
-
-def described(catalogue: Catalogue, found: Version) -> dict[str, Any]:
-    """Everything about a version, JSON-ready."""
-    from mlinfra_assets.commands.lineage import lineage
-    from mlinfra_assets.registry.content import feature_rows
-
-    document, entry = found.document, found.registered
-    view, declared = document.view, catalogue.declared(document.name)
-    return {
-        "view": view.name,
-        "version": document.version,
-        "declared": declared is not None and declared.document.version == document.version,
-        "registered_at": None if entry is None else entry.registered_at,
-        "registered_by": (entry.registered_by or None) if entry else None,
-        "run_id": None if entry is None else entry.run_id,
-        "owner": view.owner,
-        "description": view.description,
-        "tags": dict(view.tags),
-        "entities": [{"name": e.name, "join_keys": list(e.join_keys)} for e in view.entities],
-        "keys": {name: str(kind) for name, kind in view.key_schema.items()},
-        "ttl_us": view.ttl,
-        "online": view.online,
-        "deprecated": view.deprecated or None,
-        "request": {name: str(kind) for name, kind in view.request_schema.items()},
-        "uses": {name: used.version for name, used in document.uses.items()},
-        "dataset": {
-            "name": view.dataset.name,
-            "table": view.dataset.table,
-            "source": view.dataset.source,
-            "primary_key": list(view.dataset.primary_key),
-            "deletes": view.dataset.deletes,
-            "columns": {name: str(kind) for name, kind in view.dataset.columns.items()},
-        },
-        "rests_on": dict(document.rests_on),
-        "features": feature_rows(view),
-        "used_by": [
-            {"kind": use.kind, "name": use.name, "features": list(use.features)} for use in catalogue.users(view.name)
-        ],
-        "scores_of": list(view.models),
-        "lineage": lineage(document, catalogue.sources),
-    }
 
 
 def _show(shown: dict[str, Any]) -> None:

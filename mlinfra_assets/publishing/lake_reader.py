@@ -9,6 +9,7 @@ import polars as pl
 from mlinfra_assets.errors import UnavailableError
 from mlinfra_assets.feature_store.dataset import DatasetSchema
 from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.lake.predicate import Condition
 from mlinfra_assets.lake.table import LakeTable
 from mlinfra_assets.positions import Positions, merge
 
@@ -53,6 +54,16 @@ class LakeReader:
         """
         table, at = self._at(dataset, version)
         return table.read(columns=list(columns), version=at)
+
+    def rows_where(self, dataset: str, columns: Sequence[str], where: Sequence[Condition]) -> pl.DataFrame:
+        """Rows of a dataset for which all conditions hold, those of its columns that are there.
+
+        Raises:
+            UnavailableError: The dataset's table does not exist yet.
+        """
+        table, at = self._at(dataset, None)
+        known = set(table.schema(at).names)
+        return table.read(columns=[column for column in columns if column in known], version=at, where=where)
 
     def batches(self, dataset: str, columns: Sequence[str], version: int | None = None) -> Iterator[pl.DataFrame]:
         """The same rows, a part of a file at a time; the version is settled when this is called.

@@ -22,8 +22,8 @@ from mlinfra_assets.feature_store.historical import MAX_MEMORY_BYTES, get_histor
 from mlinfra_assets.feature_store.offline.progress import Progress, silent
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.feature_store.snapshot import end_of, snapshot_at
-from mlinfra_assets.feature_store.store import FeatureService, FeatureStore
-from mlinfra_assets.feature_store.view import FeatureView
+from mlinfra_assets.feature_store.store import FeatureService, FeatureStore, resolve
+from mlinfra_assets.feature_store.view import Feature, FeatureView
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.learning.scores import ProductionScores
@@ -126,6 +126,15 @@ class RetrievalStore:
             max_memory_bytes=self._memory if max_memory_bytes is None else max_memory_bytes,
             progress=progress,
         )
+
+    def resolve(self, features: Features) -> list[tuple[FeatureView, Feature]]:
+        """The features that are named, each with its view, in order.
+
+        Raises:
+            InvalidInputError: There is no such view, version, feature or service.
+        """
+        wanted = self._references(features)
+        return resolve(self._views(wanted), wanted)
 
     def snapshot(
         self, view: str, at: datetime | date | None = None, *, versions: Mapping[str, int] | None = None

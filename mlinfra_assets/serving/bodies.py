@@ -40,7 +40,14 @@ GivenWithQuestion = Annotated[
 class FeaturesRequest(BaseModel):
     """Ask for the features of some entities: by a list, or by the name of a feature service."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"features": ["customer_features:orders"], "entities": [{"customer_id": 12347}], "details": True}
+            ]
+        },
+    )
 
     features: Features | None = None
     service: Service | None = None
@@ -60,7 +67,7 @@ class FeaturesRequest(BaseModel):
 class PredictRequest(BaseModel):
     """Ask for predictions about some entities."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"entities": [{"customer_id": 12347}]}]})
 
     entities: Entities
     request: GivenWithQuestion = None

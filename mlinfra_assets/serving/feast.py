@@ -36,7 +36,18 @@ Column = Annotated[list[Any], Field(max_length=MAX_ENTITIES)]
 class OnlineFeaturesRequest(BaseModel):
     """Ask for features by columns: join keys, and the values that features want with the question."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(
+        extra="ignore",
+        json_schema_extra={
+            "examples": [
+                {
+                    "features": ["customer_features:orders", "customer_features:recency_days"],
+                    "entities": {"customer_id": [12347, 12348]},
+                    "full_feature_names": True,
+                }
+            ]
+        },
+    )
 
     entities: Annotated[
         dict[Annotated[str, Field(max_length=256)], Column],

@@ -14,7 +14,13 @@ from starlette.types import Send
 from mlinfra_assets.errors import InvalidInputError, MlinfraError, UnavailableError
 from mlinfra_assets.feature_store.online.errors import UnknownModelError, UnknownServiceError, UnknownViewError
 from mlinfra_assets.serving.answers import JsonResponse
+from mlinfra_assets.serving.catalogue import NotThereError
 from mlinfra_assets.serving.errors import BeingWorkedOnError, RefusedRecordsError, UnknownSourceError
+from mlinfra_assets.serving.training_sets import (
+    TooManyTrainingSetsError,
+    TrainingSetNotDoneError,
+    UnknownTrainingSetError,
+)
 
 REASONS = 20
 _log = logging.getLogger(__name__)
@@ -23,7 +29,11 @@ _STATUS: tuple[tuple[type[MlinfraError], int], ...] = (
     (UnknownModelError, 404),
     (UnknownServiceError, 404),
     (UnknownSourceError, 404),
+    (NotThereError, 404),
+    (UnknownTrainingSetError, 404),
+    (TrainingSetNotDoneError, 409),
     (BeingWorkedOnError, 409),
+    (TooManyTrainingSetsError, 429),
     (InvalidInputError, 422),
     (UnavailableError, 503),
 )
@@ -51,7 +61,7 @@ async def _ours(_: Request, error: Exception) -> Response:
     if status == 500:
         _log.error("%s: %s", type(error).__name__, error)
     reasons = error.reasons if isinstance(error, RefusedRecordsError) else None
-    return _problem(status, str(error), reasons, {"Retry-After": "1"} if status == 409 else None)
+    return _problem(status, str(error), reasons, {"Retry-After": "1"} if status in {409, 429} else None)
 
 
 async def _not_valid(_: Request, error: Exception) -> Response:

@@ -21,10 +21,12 @@ def health_routes(store: OnlineStore, predictions: WriteAheadLog) -> APIRouter:
 
     @router.get("/health/live", summary="Whether the process answers")
     def live() -> JsonResponse:
+        """For whoever restarts what does not answer: nothing outside of the process is asked."""
         return JsonResponse({"status": "live"})
 
     @router.get("/health/ready", summary="Whether features can be served, and from which pushes")
     def ready() -> JsonResponse:
+        """503 while Redis or the stream cannot be reached, or nothing is loaded."""
         return JsonResponse(readiness(store, predictions))
 
     return router

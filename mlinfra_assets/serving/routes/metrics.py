@@ -25,6 +25,7 @@ def metrics_routes(metrics: Metrics) -> APIRouter:
         dependencies=[Depends(access.requires(access.METRICS))],
     )
     def read() -> Response:
+        """Requests by address and status, how long they took, and what is held; for whoever scrapes it."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     return router

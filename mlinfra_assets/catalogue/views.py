@@ -161,8 +161,9 @@ class Catalogue:
 
 def open_catalogue(settings: Settings) -> Catalogue:
     """The catalogue of what this code declares and of what the lake of these settings holds."""
-    from mlinfra_assets.commands.sources import declared_sources
+    from mlinfra_assets.contracts.declaration import load_sources
     from mlinfra_assets.curated.row_wise import row_wise_models
+    from mlinfra_assets.datasets import SOURCES
     from mlinfra_assets.features import fs
     from mlinfra_assets.lake.lake import Lake
     from mlinfra_assets.models import declared
@@ -170,7 +171,7 @@ def open_catalogue(settings: Settings) -> Catalogue:
     from mlinfra_assets.registry.publication import Publication
 
     known = services(fs.views, fs.services.values())
-    sources = declared_sources()
+    sources = load_sources(SOURCES)
     registry = Registry(Lake(settings.lake))
     documents = Documents(fs.datasets, sources, row_wise_models(), known, Publication(registry).contracts)
     return Catalogue(fs.views, documents, known, declared(), sources, registry)
