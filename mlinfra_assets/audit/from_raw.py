@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from mlinfra_assets import names
 from mlinfra_assets.audit.contracts_in_force import ContractsInForce
 from mlinfra_assets.audit.documents import contract_of
 from mlinfra_assets.audit.raw_rows import Integrity, pieces, released, set_aside, without
@@ -79,6 +80,27 @@ class FromRaw:
             for valid in self._valid(document, wanted.upto)
         ]
         return pl.concat(kept or [_of_entities(wanted, _staged(document, nothing))])
+
+    def fed(self, wanted: Wanted, after: Mapping[int, int]) -> pl.DataFrame:
+        """The rows that an updater made of the records past `after`, in order of position.
+
+        It judges each by itself, by the contract of the version that is served, whatever becomes of its batch later.
+
+        Args:
+            wanted: What is asked about.
+            after: Last offset that came in a batch, by partition; of others nothing is read.
+
+        Raises:
+            InvalidInputError: The source is no longer declared.
+        """
+        document = wanted.document
+        source = replace(self._source(document), contract=contract_of(document))
+        upto = Positions({p: offset for p, offset in wanted.upto.offsets.items() if p in after})
+        kept = [_of_entities(wanted, _staged(document, pl.DataFrame(schema=contract_of(document).polars_schema())))]
+        for piece in pieces(self._lake, source, upto, self._integrity):
+            rows = piece.filter(pl.col("offset") > after[int(piece["partition"][0])])
+            kept.append(_of_entities(wanted, _staged(document, self._process(source, rows, None, []))))
+        return pl.concat(kept).sort(names.PARTITION, names.OFFSET, names.ROW)
 
     def _valid(self, document: ViewDocument, upto: Positions) -> Iterator[pl.DataFrame]:
         """Valid records in order of position, a piece at a time."""

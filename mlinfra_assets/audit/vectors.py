@@ -12,6 +12,7 @@ import polars as pl
 
 from mlinfra_assets.audit.bits import Value, as_logged
 from mlinfra_assets.audit.documents import registered_view
+from mlinfra_assets.audit.fed_live import refeed
 from mlinfra_assets.audit.from_raw import FromRaw
 from mlinfra_assets.audit.late_known import LateKnown
 from mlinfra_assets.audit.logged import LoggedPrediction
@@ -77,6 +78,8 @@ def recompute(
         try:
             document = registered_view(registry, name, version)
             _evaluate_version(document, _answerable(document, asked, vectors), made, lake, vectors, late)
+            if late is None:
+                refeed(document, asked, made, lake, vectors.values)
         except MlinfraError as error:
             vectors.missing += [Missing(prediction.prediction_id, str(error)) for prediction, _ in asked]
     return vectors

@@ -82,13 +82,18 @@ def process(
 
 
 def process_part(
-    source: Source, raw: pl.DataFrame, *, set_aside: Violation | None = None, max_payload_bytes: int
+    source: Source,
+    raw: pl.DataFrame,
+    *,
+    set_aside: Violation | None = None,
+    max_payload_bytes: int,
+    schemas: Schemas = NO_SCHEMAS,
 ) -> Processed:
     """Decode, type and judge a part of a batch, record by record; of the batch as a whole nothing is said.
 
     Args: as those of `process`.
     """
-    return _judged_rows(source, raw, None, None, set_aside, max_payload_bytes, NO_SCHEMAS)[0]
+    return _judged_rows(source, raw, None, None, set_aside, max_payload_bytes, schemas)[0]
 
 
 def _judged_rows(

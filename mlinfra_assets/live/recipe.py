@@ -14,7 +14,7 @@ import polars as pl
 from mlinfra_assets.connectors.written_schema import Schemas
 from mlinfra_assets.contracts.contract import Contract
 from mlinfra_assets.contracts.source import Source
-from mlinfra_assets.contracts.validate import process
+from mlinfra_assets.contracts.validate import process_part
 from mlinfra_assets.curated.kept import KeptModel
 from mlinfra_assets.feature_store.canonical import canonical_json
 from mlinfra_assets.feature_store.registry import ViewDocument
@@ -67,7 +67,7 @@ class Recipe:
             raw: Columns of `streams.records.RECORDS`; each position once.
             schemas: The schemas that the messages were written with.
         """
-        processed = process(self._source, raw, max_payload_bytes=self._max_payload_bytes, schemas=schemas)
+        processed = process_part(self._source, raw, max_payload_bytes=self._max_payload_bytes, schemas=schemas)
         valid = processed.valid
         rows = valid if self._model is None else self._model.run(valid)
         return Made(rows, valid.height, processed.quarantined.height)

@@ -10,9 +10,9 @@ import pytest
 from mlinfra_assets.redis_server import embedded
 from mlinfra_assets.settings import Settings
 from tests.support.kafka_topic import own_topic
-from tests.support.live_shop import PATIENCE, LiveShop
+from tests.support.live_shop import LiveShop
 
-POINTS = ("live.after_read", "tail.before_append", "tail.after_append", "tail.before_append:2")
+POINTS = ("live.after_read", "tail.before_append", "tail.after_append")
 
 
 @pytest.fixture
@@ -57,18 +57,18 @@ def sharing(shop: LiveShop) -> None:
         shop.send(40)
         shop.await_served()
         first.kill()
-        first.wait(PATIENCE)
+        first.join()
         shop.send(40)
         shop.await_served()
         first = shop.start()
         second.kill()
-        second.wait(PATIENCE)
+        second.join()
         shop.send(40)
         shop.await_served()
     finally:
         for process in (first, second):
             process.kill()
-            process.communicate()
+            process.join()
     shop.assert_served()
 
 

@@ -6,13 +6,12 @@ time. Everything else is the real thing, so that a test can plant one difference
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import orjson
@@ -45,28 +44,11 @@ from mlinfra_assets.registry.registry import Registry
 from tests.support.shop_lines import FrameReader, shop_lines
 from tests.support.shop_models import shop_model, shop_view
 from tests.support.staging import STAGING_SQL, staged
+from tests.support.till import order_line
 
 RUN = Provenance(run_id="run", code_version="code")
-LONDON = ZoneInfo("Europe/London")
 MAX_PAYLOAD = 1_048_576
 TRAINED = datetime(2011, 8, 1, tzinfo=UTC)
-
-
-def order_line(row: Mapping[str, object], **changes: object) -> bytes:
-    """A staged line as the till sends it."""
-    at = row["_event_time"]
-    assert isinstance(at, datetime)
-    message = {
-        "InvoiceNo": row["invoice_no"],
-        "StockCode": row["stock_code"],
-        "Description": "A THING",
-        "Quantity": row["quantity"],
-        "InvoiceDate": at.astimezone(LONDON).strftime("%Y-%m-%d %H:%M:%S"),
-        "UnitPrice": float(str(row["unit_price"])),
-        "CustomerID": f"{row['customer_id']}.0",
-        "Country": row["country"],
-    }
-    return orjson.dumps({**message, **changes})
 
 
 def sources() -> dict[str, Source]:

@@ -36,6 +36,13 @@ PROMISED = (
     "clock an hour off",
     "both days of the clock change",
     "random faults",
+    "kill -9 of a live updater",
+    "several live updaters",
+    "an updater paused for an hour",
+    "Redis killed in mid-push",
+    "two pushers with the older last",
+    "Redis empty",
+    "Redis out of memory",
 )
 
 

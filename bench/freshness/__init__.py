@@ -1,0 +1,1 @@
+"""How long an event takes from its producer to the online values: through contract, staging SQL and Redis."""
