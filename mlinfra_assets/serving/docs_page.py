@@ -28,7 +28,8 @@ def docs_page(document: Mapping[str, Any]) -> str:
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
-                group = item[method].get("tags", ["features and predictions"])[0]
+                usual = "health" if path.startswith(("/health/", "/metrics")) else "features, predictions, records"
+                group = item[method].get("tags", [usual])[0]
                 groups.setdefault(group, []).append(_operation(document, method, path, item[method]))
     body = "".join(f"<h2>{escape(name)}</h2>{''.join(operations)}" for name, operations in groups.items())
     title, summary = escape(info["title"]), escape(info.get("summary", ""))

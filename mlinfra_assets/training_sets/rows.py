@@ -66,7 +66,8 @@ def _as_it_is(name: str, values: Sequence[Value]) -> pl.Series:
     else:
         raise InvalidInputError(f"column {name!r} of entities holds values of several types: give it one")
     try:
-        return pl.Series(name, [float(v) if kind == pl.Float64() and v is not None else v for v in values], kind)
+        plain = [None if v is None else _float(v) for v in values] if kind == pl.Float64() else values
+        return pl.Series(name, plain, kind)
     except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
         raise InvalidInputError(f"column {name!r} of entities holds a value that does not fit in a {kind}") from error
 
@@ -94,6 +95,13 @@ def _text(value: Value) -> str:
     raise TypeError
 
 
+def _float(value: Value) -> float:
+    # A bool is an int to Python.
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise TypeError
+
+
 def _decimal(value: Value) -> Decimal:
     found = Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else Decimal(_text(value))
     if not found.is_finite():
@@ -103,7 +111,7 @@ def _decimal(value: Value) -> Decimal:
 
 _PARSE: Mapping[str, Callable[[Value], object]] = {
     "int64": _only(int),
-    "float64": _only(int, float),
+    "float64": _float,
     "string": _only(str),
     "boolean": _only(bool),
     "timestamp": _time,

@@ -14,7 +14,16 @@ from mlinfra_assets.serving.errors import UnknownSourceError
 from mlinfra_assets.serving.intake import Intake, Sent
 from mlinfra_assets.serving.sent import IdempotencyKey, Partial, Records, TakenAnswer, answered, described
 
-EXAMPLE = {"InvoiceNo": "536365", "StockCode": "85123A", "Quantity": 6, "InvoiceDate": "2010-12-01 08:26:00"}
+EXAMPLE = {
+    "InvoiceNo": "536365",
+    "StockCode": "85123A",
+    "Description": "WHITE HANGING HEART T-LIGHT HOLDER",
+    "Quantity": 6,
+    "InvoiceDate": "2010-12-01 08:26:00",
+    "UnitPrice": 2.55,
+    "CustomerID": "17850.0",
+    "Country": "United Kingdom",
+}
 
 
 def ingest_routes(intake: Intake) -> APIRouter:

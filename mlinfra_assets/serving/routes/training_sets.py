@@ -123,7 +123,7 @@ BODY = {
         },
     },
 }
-ROWS = {
+ROWS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The columns of the rows that asked, in their order, and one for each feature.",
         "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in MEDIA_TYPES.values()},

@@ -73,7 +73,7 @@ class Troubled:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from typing import Any
 
 import httpx
 import polars as pl
@@ -43,7 +44,7 @@ def api(lake_api: LakeApi) -> Iterator[httpx.Client]:
         yield http
 
 
-def get(api: httpx.Client, path: str, **params: object) -> dict:
+def get(api: httpx.Client, path: str, **params: Any) -> dict:
     answer = api.get(path, params=params)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -60,7 +61,7 @@ def test_the_registry_lists_what_is_declared_and_registered(api):
 
 
 def test_pages_join_to_the_whole(api):
-    names, cursor, pages = [], "", 0
+    names, cursor, pages, page = [], "", 0, {}
     while cursor is not None:
         page = get(api, "/v1/registry/views", limit=2, cursor=cursor)
         names += [view["view"] for view in page["items"]]
