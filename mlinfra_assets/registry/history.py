@@ -46,7 +46,7 @@ def comparison(before: Registered | None, document: ViewDocument) -> Comparison:
 
 def comparisons(entries: Sequence[Registered]) -> list[Comparison]:
     """For each of a view's versions in order, what it changed: as it was kept, else worked out now."""
-    befores = [None, *entries[:-1]]
+    befores = [None, *entries][:-1]
     return [_kept(entry) if entry.changed else _made(b, entry) for b, entry in zip(befores, entries, strict=True)]
 
 
