@@ -56,6 +56,29 @@ class SnapshotBatch:
         folder = Path(self._folder.name)
         self._valid = Spool(folder / "valid.arrow", source.contract.polars_schema())
         self._quarantined = Spool(folder / "quarantined.arrow", QUARANTINE_SCHEMA)
+        try:
+            self.report = self._judged(raw, source, waiting, profile, set_aside, max_payload_bytes)
+        except BaseException:
+            self._folder.cleanup()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._folder.cleanup()
+
+    def _judged(
+        self,
+        raw: LakeTable,
+        source: Source,
+        waiting: Waiting,
+        profile: pl.DataFrame | None,
+        set_aside: Violation | None,
+        max_payload_bytes: int,
+    ) -> BatchReport:
         report = BatchReport(0, 0, 0)
         for rows in _chunks(raw, waiting):
             part = process_part(source, rows, set_aside=set_aside, max_payload_bytes=max_payload_bytes)
@@ -66,15 +89,7 @@ class SnapshotBatch:
         self._quarantined.close()
         valid = self._valid.rows
         whole = Batch(valid, valid, report.records, report.quarantined, report.invalid, profile)
-        self.report = report.with_checks(judged(source.contract, whole))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._folder.cleanup()
+        return report.with_checks(judged(source.contract, whole))
 
     def late(self, records: LateRecords) -> Lateness:
         """How late its rows come."""

@@ -70,12 +70,9 @@ def broker(authority: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     )
     with own_broker(tmp_path_factory.mktemp("broker"), properties) as made:
         admin = AdminClient({"bootstrap.servers": made.servers})
-        users = [
-            UserScramCredentialUpsertion("scram reader", ScramCredentialInfo(kind, 4096), b"close sesame")
-            for kind in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)
-        ]
-        for future in admin.alter_user_scram_credentials(users).values():
-            future.result()
+        for kind in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512):  # one credential a request
+            user = UserScramCredentialUpsertion("scram reader", ScramCredentialInfo(kind, 4096), b"close sesame")
+            admin.alter_user_scram_credentials([user])["scram reader"].result()
         yield made
 
 

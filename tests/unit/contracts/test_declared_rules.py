@@ -159,6 +159,15 @@ def test_batch_rules_are_read_with_all_that_they_say(tmp_path: Path) -> None:
         ),
         (
             {
+                "logicalType": "number",
+                "classification": "personal",
+                "quality": [custom("s", {"metric": "quantileDistance", "days": 7, "maximum": 1, "minRows": 9})],
+            },
+            [],
+            "x is personal: its values may not be kept in a profile",
+        ),
+        (
+            {
                 "logicalType": "string",
                 "quality": [custom("s", {"metric": "meanShift", "days": 7, "maximum": 1, "minRows": 9})],
             },
