@@ -21,6 +21,7 @@ from mlinfra_assets.commands import (
     late,
     live,
     maintain,
+    models,
     online,
     quarantine,
     replay,
@@ -50,6 +51,7 @@ app.add_typer(online.app, name="online", short_help="The version that is served,
 app.command("doctor", short_help="Say what is configured and what is not well.")(doctor.doctor)
 app.add_typer(features.app, name="features", short_help="Feature views: versions, changes, users.")
 app.command("sources", short_help="What comes in, and how far raw is behind.")(sources_list.sources)
+app.add_typer(models.app, name="models", short_help="Models: versions, promotion, rollback.")
 app.add_typer(contract.app, name="contract", short_help="Contracts: compatibility, publishing.")
 app.add_typer(breaker.app, name="breaker", short_help="Circuit breakers: what is open, why, the way back.")
 app.add_typer(quarantine.app, name="quarantine", short_help="Records that broke a contract.")

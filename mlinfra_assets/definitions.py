@@ -13,16 +13,19 @@ from mlinfra_assets import names
 from mlinfra_assets.assets.audit import audit_asset
 from mlinfra_assets.assets.curated import curated_assets, determinism_checks
 from mlinfra_assets.assets.current import current_asset
+from mlinfra_assets.assets.drift import drift_asset
 from mlinfra_assets.assets.features import feature_asset
-from mlinfra_assets.assets.feedback import PERFORMANCE_CHECK, outcomes_asset, performance_asset
+from mlinfra_assets.assets.feedback import outcomes_asset
 from mlinfra_assets.assets.late_data import late_data_asset
 from mlinfra_assets.assets.maintenance import ZONES, maintenance_asset
 from mlinfra_assets.assets.models import model_asset
 from mlinfra_assets.assets.online import online_model_asset, online_view_asset
+from mlinfra_assets.assets.performance import performance_asset
 from mlinfra_assets.assets.processed import processed_asset
 from mlinfra_assets.assets.raw import raw_asset, upstream_spec
 from mlinfra_assets.assets.reconciled import reconciled_check
 from mlinfra_assets.assets.registry import registry_specs
+from mlinfra_assets.assets.shadow import shadow_asset
 from mlinfra_assets.assets.table_snapshots import snapshot_asset, table_spec
 from mlinfra_assets.assets.training import training_asset
 from mlinfra_assets.automation import (
@@ -112,13 +115,18 @@ def build_definitions(
         tuple((names.FEEDBACK, f"{m}_outcomes") for m in models),
         "Sends the outcomes of predictions whose horizon has passed.",
     )
+    watch = AssetJob(
+        "watch_models",
+        tuple(key for m in models for key in (names.drift(m), names.shadow(m))),
+        "How far every model's inputs have drifted, and what its challenger would have answered.",
+    )
     maintenance = AssetJob(
         "maintain_tables",
         tuple((names.MAINTENANCE, zone) for zone in ZONES),
         "Small files merged, logs checkpointed, old files removed.",
     )
     determinism = determinism_checks()
-    jobs = [*(ingest_job(s) for s in sources.values()), snapshots, audits, retrain, outcomes, maintenance]
+    jobs = [*(ingest_job(s) for s in sources.values()), snapshots, audits, retrain, outcomes, watch, maintenance]
     return dg.Definitions(
         assets=[
             *_outside(sources, views, models, settings),
@@ -134,6 +142,8 @@ def build_definitions(
             *(online_model_asset(model) for model in models.values()),
             *(outcomes_asset(model, fs.datasets, sources[names.OUTCOMES]) for model in models.values()),
             *(performance_asset(model) for model in models.values()),
+            *(drift_asset(model) for model in models.values()),
+            *(shadow_asset(model) for model in models.values()),
             audit_asset(sources, views, daily(settings.history_start, last_day, today=True), settings),
             late_data_asset(sources, views, fs.datasets, daily(settings.history_start, last_day, today=True), settings),
             *(maintenance_asset(zone, what, settings) for zone, what in ZONES.items()),
@@ -151,7 +161,7 @@ def build_definitions(
             daily_schedule(snapshots, "10 0 * * *", days),
             daily_schedule(audits, "30 1 * * *", days),
             plain_schedule(outcomes, "0 2 * * *", "Outcomes that have come due, once a day."),
-            plain_schedule(retrain, "0 3 1 * *", "A new version of every model, on the first of a month."),
+            plain_schedule(watch, "40 * * * *", "Drift and challengers of every model, once an hour."),
             plain_schedule(maintenance, "20 * * * *", "Maintenance of all tables, once an hour."),
             *(schedule for s in sources.values() if (schedule := fetch_schedule(s)) is not None),
             *(schedule for s in sources.values() if (schedule := snapshot_schedule(s, landing_days)) is not None),
@@ -161,7 +171,7 @@ def build_definitions(
             *(sensor for s in sources.values() if (sensor := _source_sensor(s, settings)) is not None),
             breakers_sensor(_frozen_by(views, models)),
             online_sensor([v for v in views if v.online], list(models.values()), documents),
-            *(retraining_sensor(model, PERFORMANCE_CHECK) for model in models.values()),
+            *(retraining_sensor(model, fs.views) for model in models.values()),
         ],
         resources={**resources_for(settings), **(resource_overrides or {})},
         executor=dg.in_process_executor,

@@ -15,6 +15,9 @@ OUTCOMES = "outcomes"
 OWN_STREAMS = (PREDICTIONS, OUTCOMES)
 """The sources that the platform itself produces."""
 
+REASONS_TAG = "mlinfra/reasons"
+"""The tag of a run that says why it was asked for."""
+
 
 def group(source: str, zone: str) -> str:
     """The group that a source's asset of a zone is shown in.
@@ -97,6 +100,26 @@ def model(name: str) -> tuple[str, str]:
 def promotions(name: str) -> tuple[str, str]:
     """Key of the record of which version of a model was in production from when."""
     return (MODELS, f"{name}_promotions")
+
+
+def trainings(name: str) -> tuple[str, str]:
+    """Key of the record of a model's trainings."""
+    return (MODELS, f"{name}_trainings")
+
+
+def performance(model: str) -> tuple[str, str]:
+    """Key of a model's predictions beside what came true."""
+    return (FEEDBACK, f"{model}_performance")
+
+
+def drift(model: str) -> tuple[str, str]:
+    """Key of a model's training set beside what it is asked about."""
+    return (FEEDBACK, f"{model}_drift")
+
+
+def shadow(model: str) -> tuple[str, str]:
+    """Key of what a model's challenger would have answered."""
+    return (FEEDBACK, f"{model}_shadow")
 
 
 def registry(table: str) -> tuple[str, str]:

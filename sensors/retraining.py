@@ -1,41 +1,54 @@
-"""Notices that a model does worse than it should on what came true, and asks for a retraining."""
+"""Notices that a model is to be trained again by the conditions that it declares, and asks for it with the reasons."""
+
+from collections.abc import Mapping
 
 import dagster as dg
 
 from mlinfra_assets import names
+from mlinfra_assets.breakers.asking import open_breakers
+from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.learning.model import ModelSpec
+from mlinfra_assets.learning.retraining_reasons import retraining_reasons
+from mlinfra_assets.publishing.upstream import model_breakers
+from resources.clock import ClockResource
+from resources.lake import LakeResource
 from sensors.progress import TAG, reason_to_wait
 
 
-def retraining_sensor(model: ModelSpec, check: str) -> dg.SensorDefinition:
-    """Asks for the training set and a new version when the performance check of a model fails.
+def retraining_sensor(model: ModelSpec, views: Mapping[str, FeatureView]) -> dg.SensorDefinition:
+    """Asks for the training set and a new version when a declared condition holds.
+
+    What was asked for is not remembered here: the record of trainings says what the last one saw, and a run that failed
+    is asked for again.
 
     Args:
         model: The model.
-        check: Name of the check on `feedback/<model>_performance`.
+        views: Every declared view, by name.
     """
     name = f"{model.name}_retraining"
-    key = dg.AssetCheckKey(dg.AssetKey((names.FEEDBACK, f"{model.name}_performance")), check)
 
     @dg.sensor(
         name=name,
         target=dg.AssetSelection.assets(dg.AssetKey(names.training(model.name)), dg.AssetKey(names.model(model.name))),
         minimum_interval_seconds=300,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Asks for a retraining of {model.name} when its predictions stop telling apart what comes true.",
+        description=f"Asks for a retraining of {model.name} by its declared conditions: its age, new data, drift, "
+        "performance.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        history = context.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
-        if not history or history[0].event is None or history[0].event.dagster_event is None:
-            return dg.SkipReason(f"{key.to_user_string()} has not run yet")
-        evaluation = history[0].event.dagster_event.asset_check_evaluation_data
-        if evaluation.passed:
-            return dg.SkipReason(f"{key.to_user_string()} passed")
-        if context.cursor == str(history[0].id):
-            return dg.SkipReason("a retraining was asked for after this very failure")
+    def sensor(
+        context: dg.SensorEvaluationContext, lake: LakeResource, clock: ClockResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        opened = lake.open()
+        asked = retraining_reasons(model, opened, model.label.view.dataset, clock.now())
+        if not asked.reasons:
+            return dg.SkipReason(asked.rests)
+        reasons = "; ".join(map(str, asked.reasons))
+        if waiting := open_breakers(opened, model_breakers(model, views)):
+            return dg.SkipReason(f"{reasons}; waits for {', '.join(b.subject for b in waiting)} to close")
         wait = reason_to_wait(context.instance, name)
         if wait:
-            return dg.SkipReason(wait)
-        return dg.SensorResult(run_requests=[dg.RunRequest(tags={TAG: name})], cursor=str(history[0].id))
+            return dg.SkipReason(f"{reasons}; {wait}")
+        context.log.info("asking for a training of %s: %s", model.name, reasons)
+        return dg.SensorResult(run_requests=[dg.RunRequest(tags={TAG: name, names.REASONS_TAG: reasons})])
 
     return sensor

@@ -1,16 +1,20 @@
 """models/: every version of a model as ONNX, with its metrics, and which of them is in production since when."""
 
+from datetime import datetime
+
 import dagster as dg
 
 from mlinfra_assets import names
 from mlinfra_assets.assets.context import OWNER, column_schema, markdown_table, provenance, table_metadata
 from mlinfra_assets.automation import WHEN_INPUTS_PASS
 from mlinfra_assets.hooks import push_model_hook
-from mlinfra_assets.learning import calibration
+from mlinfra_assets.lake.table import LakeTable
+from mlinfra_assets.learning import calibration, charts, importance
 from mlinfra_assets.learning.metrics import Metrics
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.store import VERSIONS_SCHEMA, ModelStore
 from mlinfra_assets.learning.train import Trained, train_and_compare
+from mlinfra_assets.learning.training_set import LAST_CUTOFF
 from resources.clock import ClockResource
 from resources.lake import LakeResource
 
@@ -67,7 +71,9 @@ def model_asset(model: ModelSpec) -> dg.AssetsDefinition:
             clock.now(),
             training_table=table.name,
             training_version=version,
+            last_cutoff=_last_cutoff(table, version),
             provenance=provenance(context, {table.name: version}),
+            reasons=context.run.tags.get(names.REASONS_TAG, ""),
         )
         production = store.production()
         return dg.MaterializeResult(
@@ -77,7 +83,8 @@ def model_asset(model: ModelSpec) -> dg.AssetsDefinition:
                 "in_production": "none" if production is None else production.version,
                 "decision": trained.decision.why,
                 "metrics": _metrics(trained),
-                "calibration": dg.MetadataValue.md(calibration.markdown(trained.fitted.calibration)),
+                "calibration": dg.MetadataValue.md(_calibration(model, trained)),
+                "importance": dg.MetadataValue.md(_importance(model, trained)),
                 **_numbers(trained.fitted.holdout),
             },
             data_version=dg.DataVersion(trained.model.version),
@@ -85,6 +92,26 @@ def model_asset(model: ModelSpec) -> dg.AssetsDefinition:
         )
 
     return versions
+
+
+def _last_cutoff(table: LakeTable, version: int) -> datetime | None:
+    """The newest cutoff that the training set had, with or without rows; None of a training set that does not say."""
+    found = table.provenance(version)
+    said = None if found is None else found.extra.get(LAST_CUTOFF)
+    return None if said is None else datetime.fromisoformat(said)
+
+
+def _calibration(model: ModelSpec, trained: Trained) -> str:
+    bins = trained.fitted.calibration
+    diagram = calibration.svg(bins, f"{model.name} {trained.model.version}: predicted and observed on later cutoffs")
+    return "\n\n".join([charts.image(diagram, "calibration"), calibration.markdown(bins)])
+
+
+def _importance(model: ModelSpec, trained: Trained) -> str:
+    found = trained.fitted.importance
+    if not found:
+        return f"{model.promotion.metric} is undefined on the holdout: it holds one label only."
+    return charts.image(importance.chart(found, model.promotion.metric), "importance")
 
 
 def _check(trained: Trained) -> dg.AssetCheckResult:

@@ -9,6 +9,7 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.assets.context import OWNER, column_schema, markdown_table, provenance, table_metadata, view_columns
 from mlinfra_assets.breakers.asking import open_breakers
+from mlinfra_assets.clock import from_micros
 from mlinfra_assets.feature_store.dataset import DatasetSchema
 from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.view import FeatureView
@@ -17,7 +18,7 @@ from mlinfra_assets.freezing import frozen_observation
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.scores import ProductionScores
 from mlinfra_assets.learning.store import ModelStore
-from mlinfra_assets.learning.training_set import CUTOFF, LABEL, ROLE, TrainingSet, build_training_set
+from mlinfra_assets.learning.training_set import CUTOFF, LABEL, LAST_CUTOFF, ROLE, TrainingSet, build_training_set
 from mlinfra_assets.publishing.lake_reader import LakeReader
 from mlinfra_assets.publishing.upstream import model_breakers
 from resources.clock import ClockResource
@@ -71,7 +72,8 @@ def training_asset(
         also = () if production is None else ModelStore(opened, model.name).load(production.version).inputs
         built = build_training_set(model, views, reader, clock.now(), models=ProductionScores(opened), also=also)
         table = opened.table(names.table(*key.path))
-        stamped = replace(provenance(context, reader.inputs), positions=reader.positions)
+        newest = from_micros(built.cutoffs.all[-1]).isoformat()
+        stamped = replace(provenance(context, reader.inputs), positions=reader.positions, extra={LAST_CUTOFF: newest})
         table.replace(built.frame, provenance=stamped, stats_columns=(), schema_change=True)
         yield dg.MaterializeResult(
             metadata={

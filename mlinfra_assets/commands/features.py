@@ -11,6 +11,7 @@ from mlinfra_assets.commands import (
     features_list,
     features_preview,
     features_show,
+    features_unused,
 )
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app.command("show", short_help="One view: each feature in words, and all that it
 app.command("history", short_help="The versions of a view: when, by whom, what changed.")(features_history.history)
 app.command("get", short_help="A training set, from a table of entities and times.")(features_get.get_features)
 app.command("diff", short_help="What differs between two versions of a view.")(features_diff.diff)
+app.command("unused", short_help="Features that no model, service or view takes.")(features_unused.unused)
 app.command("preview", short_help="What the declared version would do: every value before and after.")(
     features_preview.preview
 )

@@ -6,7 +6,7 @@ engine changes a verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import fsum, log, sqrt
@@ -125,7 +125,12 @@ def stability(before: pl.DataFrame, column: Iterable[pl.Series]) -> float:
         known = key if key in base or key[0] == NULL else (OTHERS, None)
         batch[known] = batch.get(known, 0) + count
     keys = sorted({*base, *batch}, key=str)
-    old, new = (_smoothed([counts.get(key, 0) for key in keys]) for counts in (base, batch))
+    return stability_index([base.get(key, 0) for key in keys], [batch.get(key, 0) for key in keys])
+
+
+def stability_index(before: Sequence[int], after: Sequence[int]) -> float:
+    """The population stability index of two counts of the same categories; half a case is added to each count."""
+    old, new = _smoothed(before), _smoothed(after)
     return fsum((q - p) * log(q / p) for p, q in zip(old, new, strict=True))
 
 
@@ -179,7 +184,7 @@ def baseline_rows(before: pl.DataFrame) -> int:
     return int(before.filter(pl.col("kind") != QUANTILE)["rows"].sum()) + int(of_quantiles["rows"].sum())
 
 
-def _smoothed(counts: list[int]) -> list[float]:
+def _smoothed(counts: Sequence[int]) -> list[float]:
     total = sum(counts) + SMOOTHING * len(counts)
     return [(count + SMOOTHING) / total for count in counts]
 

@@ -126,12 +126,15 @@ class Play:
             caller.predict(self._served(stop.snapshot_day), self._predicted(stop.at))
             _await(predictions)
             self._ingest(names.PREDICTIONS)
+        if stop.last:
+            with self.progress.step(f"{when}: drift, challenger in shadow"):
+                self.graph.run([names.drift(MODEL), names.shadow(MODEL)])
 
     def _close_the_loop(self, when: str) -> None:
         with self.progress.step(f"{when}: outcomes, performance"):
             self.graph.run([(names.FEEDBACK, f"{MODEL}_outcomes")])
             self._ingest(names.OUTCOMES)
-            self.graph.run([(names.FEEDBACK, f"{MODEL}_performance")])
+            self.graph.run([names.performance(MODEL)])
         with self.progress.step(f"{when}: retraining, challenger against champion"):
             self._train()
 

@@ -84,12 +84,14 @@ class Model:
         version: Which version.
         metrics: On later data than it was trained on.
         live: On the predictions whose outcome is known by now; empty if there is none.
+        psi: How far each input and the score are from the training set in the newest predictions, the furthest first.
     """
 
     name: str
     version: str
     metrics: Mapping[str, float]
     live: Mapping[str, float] = field(default_factory=dict)
+    psi: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ DATED = re.compile(r"^\d{4}-\d{2}-\d{2}: ")
 """Steps that are taken on several days of the story begin with the day; their time is shown together."""
 REASONS_SHOWN = 6
 FEATURES_SHOWN = 12
+DRIFT_SHOWN = 2
 
 
 def show(result: DemoResult, stream: TextIO, width: int | None = None) -> None:
@@ -118,6 +119,8 @@ def _model(result: DemoResult) -> Group:
         table.add_row(f"{name}, on later data", _value(value))
     for name, value in model.live.items():
         table.add_row(f"{name}, on {result.predictions.outcomes:,} predictions with an outcome", _value(value))
+    for name, value in list(model.psi.items())[:DRIFT_SHOWN]:
+        table.add_row(f"PSI of {name.partition(':')[2] or name}, served against trained", _value(value))
     return _section(f"Model {model.name}, version {model.version}", table)
 
 

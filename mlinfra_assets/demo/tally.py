@@ -11,6 +11,7 @@ import orjson
 import polars as pl
 
 from mlinfra_assets import names
+from mlinfra_assets.clock import HomeClock
 from mlinfra_assets.contracts.quarantine_rows import quarantined
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.demo.next_steps import next_steps
@@ -133,14 +134,23 @@ class Tally:
         if production is None:
             return Model(self.model.name, "none", {})
         holdout = orjson.loads(store.load(production.version).metrics)["holdout"]
-        live = performance(self.model.name, *(self._processed(n) for n in (names.PREDICTIONS, names.OUTCOMES)))
+        logged, came_true = (self._processed(n) for n in (names.PREDICTIONS, names.OUTCOMES))
+        live = performance(self.model, logged, came_true, HomeClock(self.home).now())
         measured = {"auc": live.overall.auc, "log_loss": live.overall.log_loss, "brier": live.overall.brier}
         return Model(
             name=self.model.name,
             version=production.version,
             metrics={name: value for name, value in holdout.items() if isinstance(value, float | int)},
             live={name: value for name, value in measured.items() if value is not None},
+            psi=self._drift(),
         )
+
+    def _drift(self) -> dict[str, float]:
+        table = self.lake.table(names.table(*names.drift(self.model.name)))
+        if not table.exists():
+            return {}
+        rows = table.read(columns=["feature", "psi"]).drop_nulls("psi").sort("psi", "feature", descending=[True, False])
+        return dict(rows.iter_rows())
 
     def _predictions(self) -> Predictions:
         logged = self._processed(names.PREDICTIONS)

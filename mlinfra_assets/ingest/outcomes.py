@@ -6,6 +6,7 @@ the table does not name; the next run finds them there and does not send them ag
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from mlinfra_assets.feature_store.reader import SourceReader
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.learning.model import ModelSpec
-from mlinfra_assets.learning.outcomes import Outcome, due_outcomes, outcome_ids
+from mlinfra_assets.learning.outcomes import Outcome, due_outcomes
 from mlinfra_assets.streams.log import StreamLog
 from mlinfra_assets.streams.record import NewRecord
 
@@ -67,10 +68,11 @@ def publish_outcomes(
     recorded = set(table.read(columns=["prediction_id"])["prediction_id"]) if table.exists() else set()
     columns = ["prediction_id", "model", "entity", "predicted_at"]
     due = due_outcomes(model, predictions.read(columns=columns, version=version), recorded, read, now)
-    in_stream = _in_stream(log, topic) if due else set()
-    fresh = [outcome for outcome in due if outcome.prediction_id not in in_stream]
+    messages = {outcome.to_message(): outcome for outcome in due}
+    sent = _in_stream(log, topic, messages) if due else set()
+    fresh = [NewRecord(value=text, key=o.prediction_id.encode()) for text, o in messages.items() if text not in sent]
     if fresh:
-        log.append(topic, [NewRecord(value=o.to_message(), key=o.prediction_id.encode()) for o in fresh], at=stamp)
+        log.append(topic, fresh, at=stamp)
     reach("outcomes.after_stream")
     stamped = replace(provenance, inputs={**provenance.inputs, predictions.name: version})
     if due or not table.exists():
@@ -78,11 +80,12 @@ def publish_outcomes(
     return len(due)
 
 
-def _in_stream(log: StreamLog, topic: str) -> set[str]:
+def _in_stream(log: StreamLog, topic: str, messages: Collection[bytes]) -> set[bytes]:
+    """Those of our messages that the stream holds. Others may have sent an outcome with the same id: it is not ours."""
     state = log.state(topic)
     start = {partition: oldest - 1 for partition, oldest in state.oldest.items() if oldest}
     frames = log.read(topic, after=start, upto=state.end, max_records=BATCH_RECORDS, max_bytes=BATCH_BYTES)
-    return {found for frame in frames for found in outcome_ids(frame["payload"].drop_nulls())}
+    return {payload for frame in frames for payload in frame["payload"].drop_nulls() if payload in messages}
 
 
 def _frame(outcomes: list[Outcome], now: datetime) -> pl.DataFrame:

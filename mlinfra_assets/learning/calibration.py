@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlinfra_assets.learning import charts
+
 BINS = 10
 SIZE, MARGIN = 260, 34
 
@@ -90,24 +92,16 @@ def svg(bins: Sequence[Bin], title: str) -> str:
         f'<text x="{MARGIN - 6}" y="{_y(v, side)}" text-anchor="end" dominant-baseline="middle">{v:g}</text>'
         for v in (0.0, 0.5, 1.0)
     ]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIZE}" height="{SIZE}" viewBox="0 0 {SIZE} {SIZE}" '
-        f'font-family="sans-serif" font-size="10" fill="#333"><rect width="{SIZE}" height="{SIZE}" fill="#fff"/>'
-        f'<text x="{SIZE / 2:g}" y="16" text-anchor="middle" font-size="12">{_escaped(title)}</text>'
+    return charts.canvas(
+        SIZE,
+        SIZE,
+        f'<text x="{SIZE / 2:g}" y="16" text-anchor="middle" font-size="12">{charts.escaped(title)}</text>'
         f'<rect x="{MARGIN}" y="{MARGIN}" width="{side}" height="{side}" fill="none" stroke="#bbb"/>'
         f'<line x1="{MARGIN}" y1="{MARGIN + side}" x2="{MARGIN + side}" y2="{MARGIN}" stroke="#bbb" '
         f'stroke-dasharray="4 3"/>{"".join(ticks)}{"".join(marks)}'
         f'<text x="{SIZE / 2:g}" y="{SIZE - 4}" text-anchor="middle">predicted</text>'
-        f'<text x="9" y="{SIZE / 2:g}" text-anchor="middle" transform="rotate(-90 9 {SIZE / 2:g})">observed</text>'
-        "</svg>"
+        f'<text x="9" y="{SIZE / 2:g}" text-anchor="middle" transform="rotate(-90 9 {SIZE / 2:g})">observed</text>',
     )
-
-
-def svg_image(element: str) -> str:
-    """An SVG element as a markdown image, for places that show markdown but no raw HTML."""
-    from base64 import b64encode
-
-    return f"![chart](data:image/svg+xml;base64,{b64encode(element.encode()).decode()})"
 
 
 def _x(value: float, side: int) -> str:
@@ -120,7 +114,3 @@ def _y(value: float, side: int) -> str:
 
 def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -23,5 +23,9 @@ def complete_to(rows: pl.DataFrame, now: datetime) -> int:
     """
     if rows.is_empty():
         return -1
-    newest = to_micros(rows[names.KNOWN_AT].max())  # pyright: ignore[reportArgumentType]
-    return min(to_micros(now), newest - 1)
+    return complete_before(rows[names.KNOWN_AT].max(), now)  # pyright: ignore[reportArgumentType]
+
+
+def complete_before(newest: datetime, now: datetime) -> int:
+    """As `complete_to`, from the known-at time of the newest row alone."""
+    return min(to_micros(now), to_micros(newest) - 1)

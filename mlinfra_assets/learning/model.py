@@ -10,6 +10,8 @@ from mlinfra_assets.feature_store.entity import Entity, check_name
 from mlinfra_assets.feature_store.errors import DefinitionError
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.learning.metrics import HIGHER_IS_BETTER
+from mlinfra_assets.learning.monitoring import Monitoring
+from mlinfra_assets.learning.retraining import Retraining
 from mlinfra_assets.learning.trainer import Trainer
 
 DAY = UNITS["d"]
@@ -82,13 +84,16 @@ class Promotion:
         metric: `auc`, `log_loss` or `brier`, on the holdout.
         min_gain: By how much it has to be better. A tie never promotes.
         holdout: Share of the cutoffs, the latest ones, that nothing is learned from.
-        min_rows: Fewest holdout cases to judge by.
+        min_rows: Fewest cases to judge by, on the holdout or in shadow.
+        shadow: Whether what is better on the holdout has to be better in shadow too, on the predictions that both made
+            since it was trained and whose outcome is known.
     """
 
     metric: str = "auc"
     min_gain: float = 0.0
     holdout: float = 0.25
     min_rows: int = 100
+    shadow: bool = False
 
     def __post_init__(self) -> None:
         if self.metric not in HIGHER_IS_BETTER:
@@ -109,6 +114,8 @@ class ModelSpec:
         spine: Whom and when to learn from.
         trainer: How to fit.
         promotion: When to put into production.
+        monitoring: Limits past which it warns in production.
+        retraining: When to train again.
         owner: Whom to ask.
         description: What a score means, for people.
     """
@@ -120,6 +127,8 @@ class ModelSpec:
     spine: Spine
     trainer: Trainer
     promotion: Promotion = field(default_factory=Promotion)
+    monitoring: Monitoring = field(default_factory=Monitoring)
+    retraining: Retraining = field(default_factory=Retraining)
     owner: str = ""
     description: str = ""
 

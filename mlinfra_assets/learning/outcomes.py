@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +25,8 @@ class Outcome:
     """What came true of one prediction.
 
     Attributes:
-        prediction_id: Of which; also the outcome's own id, so that the same outcome never counts twice.
+        prediction_id: Of which; also the outcome's own id, so that the same outcome never counts twice, and corrects
+            one that was sent under this id before the horizon was over.
         model: The model.
         entity: Join keys as the prediction's JSON text.
         predicted_at: When it was predicted, UTC.
@@ -70,7 +71,7 @@ def due_outcomes(
     Args:
         model: The declaration.
         predictions: Rows of `processed/predictions`: `prediction_id`, `model`, `entity`, `predicted_at` are read.
-        known: Ids of the outcomes that exist, in the table or still in the stream (see `outcome_ids`).
+        known: Ids of the predictions whose outcome was sent.
         read: Rows of the label's dataset.
         now: The present, UTC.
         complete: Up to when the label's dataset is known to be complete. Default: up to its newest row.
@@ -105,16 +106,3 @@ def due_outcomes(
         for row, at, label in zip(due.iter_rows(named=True), observed, labels, strict=True)
         if label is not None
     ]
-
-
-def outcome_ids(messages: Iterable[bytes]) -> set[str]:
-    """Ids of outcome events that the stream holds but the table does not yet; what is no such event is skipped."""
-    found: set[str] = set()
-    for message in messages:
-        try:
-            event = orjson.loads(message)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(event, dict) and isinstance(event.get("outcome_id"), str):
-            found.add(event["outcome_id"])
-    return found

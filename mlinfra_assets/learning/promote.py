@@ -35,7 +35,7 @@ def decide(rule: Promotion, challenger: Metrics, champion: Metrics, champion_ver
     A tie keeps what is in production, whatever `min_gain` says.
 
     Args:
-        rule: Metric, the gain that is asked for, and the fewest holdout cases to judge by.
+        rule: Metric, the gain that is asked for, and the fewest cases to judge by.
         challenger: Metrics of the new model on the holdout.
         champion: Metrics of the model in production, or of the base rate, on the same holdout.
         champion_version: Version of the model in production, or None.
@@ -46,10 +46,12 @@ def decide(rule: Promotion, challenger: Metrics, champion: Metrics, champion_ver
 
     rival = BASELINE if champion_version is None else f"version {champion_version}"
     if challenger.n < rule.min_rows:
-        return decision(False, f"only {challenger.n} holdout cases, {rule.min_rows} are needed to judge")
+        return decision(False, f"only {challenger.n} later cases, {rule.min_rows} are needed to judge")
     gained = gain(rule.metric, challenger, champion)
     if gained is None:
-        return decision(False, f"{rule.metric} is undefined on the holdout: it holds one label only")
+        return decision(
+            False, f"{rule.metric} is undefined on the {challenger.n} later cases: they hold one label only"
+        )
     ours, theirs = challenger.value(rule.metric), champion.value(rule.metric)
     numbers = f"{rule.metric} {ours:.4f} against {theirs:.4f} of {rival} on the same {challenger.n} later cases"
     if gained > 0 and gained >= rule.min_gain:

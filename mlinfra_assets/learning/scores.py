@@ -50,7 +50,7 @@ class ProductionScores:
             store = ModelStore(self._lake, model)
             scorers: dict[str, OnnxScorer] = {}
             found = []
-            for promoted in store.promotions():
+            for promoted in store.promotions.all():
                 if promoted.version not in scorers:
                     scorers[promoted.version] = store.load(promoted.version).scorer()
                 found.append((to_micros(promoted.promoted_at), scorers[promoted.version]))

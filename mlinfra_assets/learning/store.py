@@ -1,13 +1,13 @@
-"""Where models are kept: every version with its ONNX file in one table, every promotion in another.
+"""Where models are kept: every version with its ONNX file in one table, every promotion and training in two others.
 
-Tables: `models/<name>` and `models/<name>_promotions`, both append-only. A file is believed only after its hash: the
-version is itself a hash of the file and its inputs, so a file that was changed, with or without its recorded hash, is
-refused.
+Tables: `models/<name>`, `models/<name>_promotions` and `models/<name>_trainings`, all append-only. A file is believed
+only after its hash: the version is itself a hash of the file and its inputs, so a file that was changed, with or
+without its recorded hash, is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -20,7 +20,9 @@ from mlinfra_assets.errors import InvalidInputError, MlinfraError
 from mlinfra_assets.feature_store.scoring import OnnxScorer
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
-from mlinfra_assets.lake.table import LakeTable, ProgressConflictError
+from mlinfra_assets.learning.numbered import append_numbered, ensure
+from mlinfra_assets.learning.promotions import NewPromotion, Promoted, Promotions
+from mlinfra_assets.learning.trainings import Trainings
 
 TIMESTAMP = pl.Datetime("us", "UTC")
 VERSIONS_SCHEMA = pl.Schema(
@@ -36,15 +38,6 @@ VERSIONS_SCHEMA = pl.Schema(
         "onnx": pl.Binary(),
         "sha256": pl.String(),
         "code_version": pl.String(),
-    }
-)
-PROMOTIONS_SCHEMA = pl.Schema(
-    {
-        "number": pl.Int64(),
-        "version": pl.String(),
-        "promoted_at": TIMESTAMP,
-        "why": pl.String(),
-        "metrics": pl.String(),
     }
 )
 
@@ -90,43 +83,29 @@ class StoredModel:
         return OnnxScorer(self.onnx, self.inputs)
 
 
-@dataclass(frozen=True)
-class Promoted:
-    """A version that went into production.
-
-    Attributes:
-        number: From 1 on.
-        version: Which.
-        promoted_at: When, UTC.
-        why: The decision's reason.
-        metrics: Both sides' metrics, JSON.
-    """
-
-    number: int
-    version: str
-    promoted_at: datetime
-    why: str
-    metrics: str
-
-
 def version_of(onnx: bytes, inputs: Sequence[str]) -> str:
     """A model's version: the same file with the same inputs has the same."""
     return sha256(orjson.dumps([sha256(onnx).hexdigest(), list(inputs)])).hexdigest()[:12]
 
 
 class ModelStore:
-    """The versions of one model, and which of them was in production when."""
+    """The versions of one model, its trainings, and which version was in production when.
+
+    Args:
+        lake: Where they are kept.
+        name: The model's name.
+    """
 
     def __init__(self, lake: Lake, name: str) -> None:
         self.name = name
         self._versions = lake.table(names.table(*names.model(name)))
-        self._promotions = lake.table(names.table(*names.promotions(name)))
+        self.promotions = Promotions(lake, name)
+        self.trainings = Trainings(lake, name)
 
     def ensure(self, provenance: Provenance) -> None:
-        """Make both tables exist, empty, so that whoever reads them needs no special case."""
-        for table, schema in ((self._versions, VERSIONS_SCHEMA), (self._promotions, PROMOTIONS_SCHEMA)):
-            if not table.exists():
-                table.append(pl.DataFrame(schema=schema), provenance=provenance)
+        """Make the tables of versions and promotions exist, empty, so that whoever reads them needs no special case."""
+        ensure(self._versions, VERSIONS_SCHEMA, provenance)
+        self.promotions.ensure(provenance)
 
     def add(self, model: StoredModel, provenance: Provenance) -> bool:
         """Keep a version. False if it is there already: then nothing is written."""
@@ -139,26 +118,18 @@ class ModelStore:
             return pl.DataFrame([{c: values[c] for c in VERSIONS_SCHEMA}], schema=VERSIONS_SCHEMA)
 
         self.ensure(provenance)
-        return _append(self._versions, row, provenance)
+        return append_numbered(self._versions, row, provenance)
 
-    def promote(self, version: str, at: datetime, why: str, metrics: str, provenance: Provenance) -> bool:
-        """Put a version into production from `at` on. False if it is there already: then nothing is written.
+    def promote(self, promotion: NewPromotion, provenance: Provenance, *, instead_of: str | None = None) -> bool:
+        """Put a version into production. False if it is there already: then nothing is written.
 
         Raises:
             UnknownModelError: There is no such version.
+            PromotionConflictError: Another version than `instead_of` is in production by now; nothing was written.
         """
-        if version not in self.versions():
-            raise UnknownModelError(f"model {self.name} has no version {version} that could be promoted")
-
-        def row(number: int) -> pl.DataFrame | None:
-            present = self.production()
-            if present is not None and present.version == version:
-                return None
-            values = {"number": number, "version": version, "promoted_at": at, "why": why, "metrics": metrics}
-            return pl.DataFrame([values], schema=PROMOTIONS_SCHEMA)
-
-        self.ensure(provenance)
-        return _append(self._promotions, row, provenance)
+        if promotion.version not in self.versions():
+            raise UnknownModelError(f"model {self.name} has no version {promotion.version} that could be promoted")
+        return self.promotions.add(promotion, provenance, instead_of=instead_of)
 
     def versions(self) -> list[str]:
         """All versions, oldest first."""
@@ -166,16 +137,15 @@ class ModelStore:
             return []
         return self._versions.read(columns=["number", "version"]).sort("number")["version"].to_list()
 
-    def promotions(self) -> list[Promoted]:
-        """All promotions, oldest first."""
-        if not self._promotions.exists():
-            return []
-        return [Promoted(**row) for row in self._promotions.read().sort("number").iter_rows(named=True)]
-
     def production(self, at: datetime | None = None) -> Promoted | None:
         """What was in production at a moment (default: now, that is the latest promotion); None if nothing was."""
-        found = [p for p in self.promotions() if at is None or p.promoted_at <= at]
-        return found[-1] if found else None
+        return self.promotions.production(at)
+
+    def challenger(self) -> str | None:
+        """The newest version, if it never was in production; None if it is there or was."""
+        versions = self.versions()
+        tried = {promoted.version for promoted in self.promotions.all()}
+        return versions[-1] if versions and versions[-1] not in tried else None
 
     def load(self, version: str) -> StoredModel:
         """A version with its file, verified.
@@ -208,18 +178,3 @@ def _verify(table: str, row: dict) -> None:
         )
     if version_of(row["onnx"], row["inputs"]) != row["version"]:
         raise ModelDamagedError(f"{where}: the file or its list of inputs is not that of this version; {cure}")
-
-
-def _append(table: LakeTable, row: Callable[[int], pl.DataFrame | None], provenance: Provenance) -> bool:
-    """Append one numbered row, again from what the table then says if another writer was faster."""
-    app = table.name
-    while True:
-        done = table.progress(app)
-        frame = row((done or 0) + 1)
-        if frame is None:
-            return False
-        try:
-            table.append(frame, provenance=provenance, advance={app: (done, (done or 0) + 1)})
-        except ProgressConflictError:
-            continue
-        return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -16,13 +16,16 @@ from mlinfra_assets.feature_store.scoring import OnnxScorer
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.learning.calibration import Bin, calibration, calibration_error
 from mlinfra_assets.learning.cutoffs import HOLDOUT, TRAIN
+from mlinfra_assets.learning.importance import Importance, importance
 from mlinfra_assets.learning.matrix import matrix
 from mlinfra_assets.learning.metrics import Metrics, measure
 from mlinfra_assets.learning.model import ModelSpec
 from mlinfra_assets.learning.onnx_model import to_onnx, verify_scoring
 from mlinfra_assets.learning.promote import Decision, decide
+from mlinfra_assets.learning.promotions import NewPromotion
 from mlinfra_assets.learning.store import ModelStore, StoredModel, version_of
 from mlinfra_assets.learning.training_set import CUTOFF, LABEL, ROLE
+from mlinfra_assets.learning.trainings import Training
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Fitted:
         holdout: Metrics on the later cutoffs that it did not.
         baseline: Metrics of the base rate on those.
         calibration: Predicted against observed on those.
+        importance: What each input is worth on those, the largest first.
         onnx_difference: Largest difference of a score from scikit-learn's own, which works in float64.
     """
 
@@ -45,6 +49,7 @@ class Fitted:
     holdout: Metrics
     baseline: Metrics
     calibration: list[Bin]
+    importance: list[Importance]
     onnx_difference: float
 
     @property
@@ -60,6 +65,7 @@ class Fitted:
             "baseline": self.baseline.to_dict(),
             "calibration": [b.to_dict() for b in self.calibration],
             "calibration_error": calibration_error(self.calibration),
+            "importance": [each.to_dict() for each in self.importance],
             "onnx_difference": self.onnx_difference,
         }
 
@@ -114,6 +120,7 @@ def fit(model: ModelSpec, training: pl.DataFrame) -> Fitted:
         holdout=measure(later_y, later_scores),
         baseline=_known_rate(y, later_y),
         calibration=calibration(later_y, later_scores),
+        importance=importance(scorer, later_x, later_y, model.promotion.metric),
         onnx_difference=float(np.abs(scores - own).max()),
     )
 
@@ -127,10 +134,12 @@ def train_and_compare(
     training_table: str,
     training_version: int,
     provenance: Provenance,
+    last_cutoff: datetime | None = None,
+    reasons: str = "",
 ) -> Trained:
     """Train a version, keep it, and promote it if it beats the one in production on the same later data.
 
-    Repeated on the same training set it writes nothing.
+    Repeated on the same training set it writes nothing. That it was trained is the last thing that is written.
 
     Args:
         model: The declaration.
@@ -140,6 +149,8 @@ def train_and_compare(
         training_table: The lake's table that holds `training`.
         training_version: That table's Delta version.
         provenance: Run and code version that the commits name.
+        last_cutoff: The newest cutoff that the training set looked at, UTC. Default: the newest that has rows.
+        reasons: Why it was asked for; empty: by hand.
 
     Raises:
         InvalidInputError: See `fit`.
@@ -161,11 +172,21 @@ def train_and_compare(
     )
     decision = compare(model, fitted, training, store)
     new = store.add(stored, provenance)
+    metrics = _json({"challenger": decision.challenger.to_dict(), "champion": decision.champion.to_dict()})
     promoted = decision.promote and store.promote(
-        fitted.version,
-        at,
-        decision.why,
-        _json({"challenger": decision.challenger.to_dict(), "champion": decision.champion.to_dict()}),
+        NewPromotion(fitted.version, at, decision.why, metrics), provenance, instead_of=decision.champion_version
+    )
+    store.trainings.add(
+        Training(
+            at=at,
+            reasons=reasons,
+            training_version=training_version,
+            last_cutoff=last_cutoff or _last_cutoff(training),
+            version=fitted.version,
+            champion=decision.champion_version,
+            promoted=promoted,
+            why=decision.why,
+        ),
         provenance,
     )
     return Trained(stored if new else store.load(fitted.version), fitted, new, decision, promoted)
@@ -180,18 +201,30 @@ def compare(model: ModelSpec, fitted: Fitted, training: pl.DataFrame, store: Mod
     present = store.production()
     if present is None:
         return decide(model.promotion, fitted.holdout, fitted.baseline, None)
-    if present.version == fitted.version:
-        why = f"version {present.version} is in production already: the training set gave the same model"
-        return Decision(False, why, fitted.holdout, fitted.holdout, present.version)
-    champion = store.load(present.version)
+    decision = _beside(model, fitted, training, store, present.version)
+    taken_out = store.promotions.rolled_back().get(fitted.version)
+    if decision.promote and taken_out is not None:
+        why = f"{taken_out.by} took this version out ({taken_out.why}), and only a person puts it back: {decision.why}"
+        return replace(decision, promote=False, why=why)
+    if decision.promote and model.promotion.shadow:
+        return replace(decision, promote=False, why=f"it goes into shadow before it is promoted: {decision.why}")
+    return decision
+
+
+def _beside(model: ModelSpec, fitted: Fitted, training: pl.DataFrame, store: ModelStore, present: str) -> Decision:
+    """The rule's decision beside the version in production."""
+    if present == fitted.version:
+        why = f"version {present} is in production already: the training set gave the same model"
+        return Decision(False, why, fitted.holdout, fitted.holdout, present)
+    champion = store.load(present)
     missing = [name for name in champion.inputs if name not in training.columns]
     if missing:
         found = decide(model.promotion, fitted.holdout, fitted.baseline, None)
-        why = f"version {present.version} takes {', '.join(missing)}, not computable any more; so: {found.why}"
-        return Decision(found.promote, why, found.challenger, found.champion, present.version)
+        why = f"version {present} takes {', '.join(missing)}, not computable any more; so: {found.why}"
+        return Decision(found.promote, why, found.challenger, found.champion, present)
     later = training.filter(pl.col(ROLE) == HOLDOUT)
     measured = measure(_labels(later), champion.scorer().score(matrix(later, champion.inputs)))
-    return decide(model.promotion, fitted.holdout, measured, present.version)
+    return decide(model.promotion, fitted.holdout, measured, present)
 
 
 def _known_rate(learned: NDArray[np.int64], later: NDArray[np.int64]) -> Metrics:
@@ -209,6 +242,12 @@ def _cutoffs(training: pl.DataFrame) -> dict[str, list[str]]:
         role: [moment.date().isoformat() for moment in by_role.filter(pl.col(ROLE) == role)[CUTOFF]]
         for role in (TRAIN, HOLDOUT)
     }
+
+
+def _last_cutoff(training: pl.DataFrame) -> datetime:
+    newest = training[CUTOFF].max()
+    assert isinstance(newest, datetime)  # noqa: S101 - a training set has rows, and its cutoffs are times
+    return newest
 
 
 def _json(value: Mapping[str, object]) -> str:

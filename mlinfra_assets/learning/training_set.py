@@ -25,6 +25,8 @@ from mlinfra_assets.learning.known_past import complete_to, first_event
 from mlinfra_assets.learning.model import ModelSpec
 
 CUTOFF, ROLE, LABEL = "cutoff", "role", "label"
+LAST_CUTOFF = "last_cutoff"
+"""What a training set's commit says of its newest moment, which need not have rows: ISO, UTC."""
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 

@@ -100,7 +100,7 @@ def _in_production(lake: Lake, models: Sequence[str], times: np.ndarray) -> list
     """Versions in production at each time, by model; a model without any is left out."""
     found: list[dict[str, str]] = [{} for _ in times]
     for model in models:
-        promotions = ModelStore(lake, model).promotions()
+        promotions = ModelStore(lake, model).promotions.all()
         # As scores are computed: of promotions of one moment the last that was made counts.
         ordered = sorted(((to_micros(p.promoted_at), p.version) for p in promotions), key=lambda entry: entry[0])
         places = np.searchsorted(np.array([at for at, _ in ordered], np.int64), times, side="right") - 1

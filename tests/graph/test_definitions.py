@@ -91,7 +91,7 @@ def test_sensors_and_schedules_are_on(definitions: dg.Definitions) -> None:
         "daily_snapshots_schedule",
         "daily_audit_schedule",
         "derive_outcomes_schedule",
-        "retrain_schedule",
+        "watch_models_schedule",
     }
     assert all(s.default_status.value == "RUNNING" for s in repository.schedule_defs)
 

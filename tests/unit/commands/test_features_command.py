@@ -17,6 +17,7 @@ from mlinfra_assets.features import fs
 from mlinfra_assets.home import open_home
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
+from mlinfra_assets.models import declared as models
 from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.registry.registry import Registry
 from mlinfra_assets.registry.tables import TIMESTAMP, VIEWS
@@ -224,3 +225,16 @@ def test_a_document_that_cannot_be_read_spoils_nothing_else(run: Callable, home:
     status, _, err = run("show", "ancient")
     assert status == 1
     assert "not the document of a feature view" in err
+
+
+def test_features_that_nobody_takes_are_listed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["features", "unused", "--json", "--home", str(home)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    taken = {reference for model in models().values() for reference in model.features}
+    assert found["customer_features"] == ["churn_risk_score"]
+    assert not any(f"{view}:{feature}" in taken for view, features in found.items() for feature in features)
+    assert set(found["product_features"]) == {feature.name for feature in fs.views["product_features"].features}
+    assert cli.run(["features", "unused", "--home", str(home)]) == 0
+    out = capsys.readouterr().out
+    assert "churn_risk_score" in out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80

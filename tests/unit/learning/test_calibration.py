@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from mlinfra_assets.learning.calibration import calibration, calibration_error, markdown, svg, svg_image
+from mlinfra_assets.learning import charts
+from mlinfra_assets.learning.calibration import calibration, calibration_error, markdown, svg
 
 
 def test_scores_fall_into_bins_with_the_upper_edge_excluded_except_one() -> None:
@@ -29,7 +30,7 @@ def test_the_chart_is_well_formed_and_escapes_its_title() -> None:
     chart = svg(bins, "a < b & c")
     root = ET.fromstring(chart)  # noqa: S314 - our own text
     assert len(root.findall("{http://www.w3.org/2000/svg}circle")) == 2
-    assert svg_image(chart).startswith("![chart](data:image/svg+xml;base64,")
+    assert charts.image(chart).startswith("![chart](data:image/svg+xml;base64,")
 
 
 def test_the_table_has_a_line_for_every_bin() -> None:

@@ -50,7 +50,7 @@ def test_too_few_cases_decide_nothing() -> None:
     few = measure(np.array([0, 1]), np.array([0.1, 0.9]))
     decision = decide(Promotion(min_rows=100), few, few, None)
     assert not decision.promote
-    assert "only 2 holdout cases, 100 are needed" in decision.why
+    assert "only 2 later cases, 100 are needed" in decision.why
 
 
 def test_one_label_alone_decides_nothing_by_auc() -> None:

@@ -13,6 +13,7 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.learning.model import Spine
 from mlinfra_assets.learning.onnx_model import to_onnx
+from mlinfra_assets.learning.promotions import NewPromotion
 from mlinfra_assets.learning.scores import PinnedScores, ProductionScores, _check_input, check_scores
 from mlinfra_assets.learning.store import ModelStore, StoredModel, version_of
 from mlinfra_assets.learning.trainer import GradientBoosting
@@ -37,7 +38,7 @@ def test_each_row_is_scored_by_the_version_in_production_then(tmp_path: Path) ->
     models = {day: a_model(seed) for day, seed in ((5, 1), (10, -1))}
     for day, model in models.items():
         store.add(model, RUN)
-        store.promote(model.version, datetime(2012, 1, day, tzinfo=UTC), "why", "{}", RUN)
+        store.promote(NewPromotion(model.version, datetime(2012, 1, day, tzinfo=UTC), "why"), RUN)
     days = [4, 5, 9, 10, 11]
     k = np.array([to_micros(datetime(2012, 1, day, tzinfo=UTC)) for day in days], dtype=np.int64)
     matrix = np.column_stack([np.linspace(-1, 1, 5), np.linspace(1, -1, 5)])

@@ -15,7 +15,9 @@ from mlinfra_assets.feature_store.scoring import OnnxScorer
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.lake.provenance import Provenance
 from mlinfra_assets.learning.matrix import matrix
+from mlinfra_assets.learning.model import Promotion
 from mlinfra_assets.learning.onnx_model import ScoringDiffersError, verify_scoring
+from mlinfra_assets.learning.promotions import ROLLED_BACK, NewPromotion
 from mlinfra_assets.learning.store import ModelStore
 from mlinfra_assets.learning.train import Trained, fit, train_and_compare
 from mlinfra_assets.learning.trainer import GradientBoosting
@@ -128,7 +130,7 @@ def test_training_again_on_the_same_data_writes_nothing(training: pl.DataFrame, 
     assert "in production already" in again.decision.why
     assert again.model.trained_at == NOW
     assert store.versions() == [first.model.version]
-    assert len(store.promotions()) == 1
+    assert len(store.promotions.all()) == 1
 
 
 def test_a_worse_model_is_kept_but_not_promoted(training: pl.DataFrame, store: ModelStore) -> None:
@@ -153,6 +155,54 @@ def test_a_better_model_takes_over_from_its_promotion_on(training: pl.DataFrame,
     assert after is not None
     assert (before.version, after.version) == (weak.model.version, strong.model.version)
     assert store.production(datetime(2011, 1, 1, tzinfo=UTC)) is None
+
+
+def test_one_that_has_to_win_in_shadow_too_is_not_promoted_by_the_holdout(
+    training: pl.DataFrame, store: ModelStore
+) -> None:
+    rule = Promotion(min_rows=20, shadow=True)
+    weak = trained(training, store, promotion=rule, trainer=GradientBoosting(iterations=1, leaves=2, min_leaf=40))
+    assert weak.promoted, "the first has nothing to be in the shadow of"
+    strong = trained(training, store, datetime(2012, 2, 1, tzinfo=UTC), promotion=rule)
+    assert not strong.promoted
+    assert strong.decision.why.startswith("it goes into shadow before it is promoted: auc ")
+    assert store.challenger() == strong.model.version
+
+
+def test_a_version_that_a_person_took_out_is_not_put_back_by_the_rule(
+    training: pl.DataFrame, store: ModelStore
+) -> None:
+    weak = trained(training, store, trainer=GradientBoosting(iterations=1, leaves=2, min_leaf=40))
+    strong = trained(training, store)
+    store.promote(NewPromotion(weak.model.version, NOW, "odd scores", kind=ROLLED_BACK, by="ann"), RUN)
+
+    again = trained(training, store)
+
+    assert again.model.version == strong.model.version
+    assert not again.promoted
+    assert again.decision.why.startswith("ann took this version out (odd scores), and only a person puts it back: ")
+
+
+def test_every_training_is_on_record_with_its_reasons(training: pl.DataFrame, store: ModelStore) -> None:
+    first = trained(training, store)
+    later = datetime(2012, 2, 1, tzinfo=UTC)
+    train_and_compare(
+        shop_model(),
+        training,
+        store,
+        later,
+        training_table="training/churn",
+        training_version=4,
+        provenance=RUN,
+        reasons="schedule: it is due",
+    )
+    found = store.trainings.all()
+    assert [(t.at, t.reasons, t.training_version, t.promoted) for t in found] == [
+        (NOW, "", 3, True),
+        (later, "schedule: it is due", 4, False),
+    ]
+    assert {t.version for t in found} == {first.model.version}
+    assert found[0].last_cutoff == training["cutoff"].max()
 
 
 def test_both_are_judged_on_the_same_cases_even_with_other_inputs(training: pl.DataFrame, store: ModelStore) -> None:
