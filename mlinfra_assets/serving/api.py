@@ -16,7 +16,13 @@ from mlinfra_assets.serving.guard import Guard
 from mlinfra_assets.serving.intake import Intake
 from mlinfra_assets.serving.keyring import Keyring
 from mlinfra_assets.serving.lake_side import LakeSide
-from mlinfra_assets.serving.measures import access_log_measures, log_measures, store_measures, waiting_measures
+from mlinfra_assets.serving.measures import (
+    access_log_measures,
+    live_measures,
+    log_measures,
+    store_measures,
+    waiting_measures,
+)
 from mlinfra_assets.serving.metrics import Metrics
 from mlinfra_assets.serving.observer import Observer
 from mlinfra_assets.serving.predict import Predictor
@@ -69,6 +75,7 @@ def create_app(
     )
     access_log, metrics = AccessLog(settings), Metrics()
     metrics.measure(partial(store_measures, store, clock))
+    metrics.measure(partial(live_measures, store, clock))
     metrics.measure(partial(log_measures, log))
     metrics.measure(partial(waiting_measures, predictions))
     metrics.measure(partial(access_log_measures, access_log))

@@ -9,6 +9,7 @@ import polars as pl
 
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.feature_store.dataset import nearest
+from mlinfra_assets.feature_store.online.errors import UnknownViewError
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.feature_store.online.vector import OnlineVector, Value
 
@@ -28,11 +29,17 @@ class EntityVectors:
     vectors: dict[str, OnlineVector]
 
     def values(self, references: Sequence[str]) -> dict[str, Value]:
-        """Values by `"view:feature"`, in the order of the references; one of a view alone stands for all of it."""
+        """Values by `"view:feature"`, in the order of the references; one of a view alone stands for all of it.
+
+        Raises:
+            UnknownViewError: A view has no such feature.
+        """
         found: dict[str, Value] = {}
         for reference in references:
             view, _, feature = reference.partition(":")
             values = self.vectors[view].values
+            if feature and feature not in values:
+                raise UnknownViewError(f"view {view} has no feature {feature!r}{nearest(feature, values)}")
             found |= {f"{view}:{name}": values[name] for name in ([feature] if feature else values)}
         return found
 

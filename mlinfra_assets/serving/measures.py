@@ -38,6 +38,21 @@ def store_measures(store: OnlineStore, clock: Clock) -> Iterator[Measured]:
         yield "mlinfra_breaker_open", "Breakers that are open.", {"subject": subject}, 1.0
 
 
+def live_measures(store: OnlineStore, clock: Clock) -> Iterator[Measured]:
+    """Live views: how far each is behind its stream, as the updaters last said, and how long ago that was."""
+    try:
+        lags = store.lag.partitions()
+    except UnavailableError:
+        return
+    t = to_micros(clock.now())
+    for lag in lags:
+        labels = {"view": lag.view, "partition": str(lag.partition)}
+        yield "mlinfra_live_lag_records", "Records past what a live view has applied.", labels, float(lag.records)
+        yield "mlinfra_live_lag_seconds", "How long the newest event applied has been known.", labels, lag.seconds
+        told = max(0, t - lag.told_at) / MICROS
+        yield "mlinfra_live_told_seconds_ago", "Time since an updater last spoke of a partition.", labels, told
+
+
 def log_measures(log: StreamLog) -> Iterator[Measured]:
     """The stream that predictions are logged to: whether it answers."""
     try:

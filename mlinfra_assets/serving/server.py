@@ -40,6 +40,7 @@ class ApiServer:
             app,
             http=type("Protocol", (LimitedProtocol,), {"limits": app.state.limits}),
             log_config=None,
+            log_level="error",  # what is wrong with a request is told to its sender, and is no news of the server's
             server_header=False,
             access_log=False,
             ws="none",

@@ -35,6 +35,7 @@ PROMISED = (
     "a failed run",
     "clock an hour off",
     "both days of the clock change",
+    "ten thousand hostile requests",
     "random faults",
     "kill -9 of a live updater",
     "several live updaters",

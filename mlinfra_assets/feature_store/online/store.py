@@ -12,6 +12,7 @@ from mlinfra_assets.feature_store.dataset import nearest
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.online.errors import NotLoadedError, UnknownViewError, redis_errors
 from mlinfra_assets.feature_store.online.frozen import OnlineBreakers
+from mlinfra_assets.feature_store.online.lag import LiveLag
 from mlinfra_assets.feature_store.online.models import OnlineModel, OnlineModels
 from mlinfra_assets.feature_store.online.pinning import Pinning
 from mlinfra_assets.feature_store.online.push import Progress, Push, PushReport
@@ -45,6 +46,7 @@ class OnlineStore:
         self._models = OnlineModels(client)
         self.breakers = OnlineBreakers(client)
         self.services = OnlineServices(client)
+        self.lag = LiveLag(client)
         self._readers: dict[str, ViewReader] = {}
 
     def push(

@@ -65,6 +65,7 @@ def test_windows_slide_while_nothing_is_pushed(api, loaded, clock):
     [
         (["customer_feature"], {"customer_id": 1}, 404, "did you mean 'customer_features'"),
         (["customer_features:order"], {"customer_id": 1}, 404, "did you mean 'orders'"),
+        (["customer_features", "customer_features:order"], {"customer_id": 1}, 404, "did you mean 'orders'"),
         (["customer_features:"], {"customer_id": 1}, 422, "names no feature"),
         ([":orders"], {"customer_id": 1}, 422, "names no feature"),
         (["customer_features"], {}, 422, "entities.0 lacks customer_id"),
