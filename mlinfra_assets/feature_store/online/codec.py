@@ -1,21 +1,17 @@
 """An entity's base as bytes: the rows that its features are evaluated from, checked when they are read back.
 
-Little-endian: magic, CRC-32 of the rest, number of rows, number of columns, flags (1: rows can be replaced, 2:
-partitions follow); event times and known-at times as int64; partitions as int32; then each column: kind, width of a
-value, whether a validity byte per row follows, those, the values; for strings first the dictionary. Integers take 1, 2,
-4 or 8 bytes, whichever the whole column needs.
+The form is `kernel.form`'s.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection
-from struct import Struct
 from struct import error as struct_error
+from struct import unpack_from
 
 import numpy as np
 
-from mlinfra_assets.feature_store.column_type import KINDS, ColumnType
+from mlinfra_assets.feature_store.column_type import ColumnType
 from mlinfra_assets.feature_store.engine.rows import (
     VALUE,
     EntityRows,
@@ -26,18 +22,13 @@ from mlinfra_assets.feature_store.engine.rows import (
     input_types,
 )
 from mlinfra_assets.feature_store.online.errors import DamagedBaseError
+from mlinfra_assets.feature_store.online.kernel import form
+from mlinfra_assets.feature_store.online.kernel.encode import encode_bases, room_for
+from mlinfra_assets.feature_store.online.kernel.memory import checksum
 from mlinfra_assets.feature_store.view import FeatureView
 
-MAGIC = b"MLB1"
-_HEADER = Struct("<4sI")
-_SIZES = Struct("<IHB")
-_COLUMN = Struct("<BBB")
-_LENGTH = Struct("<I")
-_REPLACED, _PARTITIONS = 1, 2
-_TIME = np.dtype("<i8")
-_PARTITION = np.dtype("<i4")
-_UNSIGNED = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
-_SIGNED = {1: np.dtype("<i1"), 2: np.dtype("<i2"), 4: np.dtype("<i4"), 8: np.dtype("<i8")}
+_TIME, _SHORT = np.dtype("<i8"), np.dtype("<i4")
+_NONE = np.zeros(0, np.int64)
 
 
 class BaseEncoder:
@@ -48,87 +39,74 @@ class BaseEncoder:
     """
 
     def __init__(self, rows: PreparedRows) -> None:
-        self._rows = rows
-        self._starts = rows.starts.tolist()
-        self._event_time = _bytes(rows.event_time.astype(_TIME))
-        self._known_at = _bytes(rows.known_at.astype(_TIME))
-        self._partition = None if rows.partition is None else _bytes(rows.partition.astype(_PARTITION))
-        self._flags = _REPLACED * (rows.replaced is not None) | _PARTITIONS * (rows.partition is not None)
-        self._columns = [
-            _StringColumn(column, rows.starts) if column.type.kind == "string" else _PlainColumn(column)
-            for column in rows.inputs
-        ]
+        kinds = tuple(column.type for column in rows.inputs)
+        replaced = rows.replaced
+        self._seed = form.seed(kinds, replaced=replaced is not None)
+        self._forms = form.forms(kinds)
+        columns = [_Column(column, rows.starts) for column in rows.inputs]
+        self._columns = np.array([column.addresses for column in columns], np.int64).reshape(-1, 6)
+        # Addresses keep nothing alive.
+        self._kept = columns
+        partition = _NONE if rows.partition is None else rows.partition.astype(np.int64)
+        self._rows = [_plain(array) for array in (rows.starts, rows.event_time, rows.known_at, partition)]
+        parts = (_NONE,) * 3 if replaced is None else (replaced.offsets, replaced.event_time, replaced.known_at)
+        self._replaced = [_plain(array) for array in parts]
+        self._has_replaced = replaced is not None
 
     def encode(self, i: int) -> bytes:
         """The base of entity i."""
-        begin, end = self._starts[i], self._starts[i + 1]
-        parts = [
-            _SIZES.pack(end - begin, len(self._columns), self._flags),
-            self._event_time[8 * begin : 8 * end],
-            self._known_at[8 * begin : 8 * end],
-        ]
-        if self._partition is not None:
-            parts.append(self._partition[4 * begin : 4 * end])
-        for column in self._columns:
-            parts += column.parts(i, begin, end)
-        if self._rows.replaced is not None:
-            replaced = self._rows.replaced.cut(begin, end)
-            parts += [_bytes(a.astype(_TIME)) for a in (replaced.offsets, replaced.event_time, replaced.known_at)]
-        body = b"".join(parts)
-        return _HEADER.pack(MAGIC, zlib.crc32(body)) + body
+        return self.encode_many(i, i + 1)[0]
+
+    def encode_many(self, first: int, last: int) -> list[bytes]:
+        """The bases of entities first to last (exclusive)."""
+        room = room_for(first, last, self._rows[0], self._forms, self._columns, self._replaced[0])
+        data = np.empty(room, np.uint8)
+        ends = np.zeros(last - first, np.int64)
+        encode_bases(
+            first,
+            last,
+            self._seed,
+            *self._rows,
+            self._forms,
+            self._columns,
+            *self._replaced,
+            self._has_replaced,
+            data,
+            ends,
+        )
+        bounds = [0, *ends.tolist()]
+        whole = data[: bounds[-1]].tobytes()
+        return [whole[begin:end] for begin, end in zip(bounds[:-1], bounds[1:], strict=True)]
 
 
-class _PlainColumn:
-    """Numbers, conditions and times of all entities."""
-
-    def __init__(self, column: InputColumn) -> None:
-        dtype = np.dtype("<f8") if column.type.kind == "float64" else _narrowest(column.values)
-        self._width = dtype.itemsize
-        self._values = _bytes(column.values.astype(dtype))
-        self._validity = _Validity(column)
-        self._kind = KINDS.index(column.type.kind)
-
-    def parts(self, i: int, begin: int, end: int) -> list[bytes | memoryview]:  # noqa: ARG002 - as _StringColumn
-        validity = self._validity.of(begin, end)
-        values = self._values[self._width * begin : self._width * end]
-        return [_COLUMN.pack(self._kind, self._width, bool(len(validity))), validity, values]
-
-
-class _StringColumn:
-    """Strings of all entities, each entity with the dictionary of its own."""
+class _Column:
+    """Where the values of a column are; strings with the words of each entity."""
 
     def __init__(self, column: InputColumn, starts: np.ndarray) -> None:
-        entities, size = len(starts) - 1, max(len(column.dictionary), 1)
-        owner = np.repeat(np.arange(entities), np.diff(starts))
-        valid = column.validity == VALUE
-        used, places = np.unique(owner[valid] * size + column.values[valid], return_inverse=True)
-        begins = np.searchsorted(used, np.arange(entities + 1) * size)
-        codes = np.zeros(len(column.values), np.int64)
-        codes[valid] = places - begins[owner[valid]]
-        dtype = next(d for d in _UNSIGNED.values() if codes.max(initial=0) <= np.iinfo(d).max)
-        self._width = dtype.itemsize
-        self._values = _bytes(codes.astype(dtype))
-        self._validity = _Validity(column)
-        self._used, self._begins = (used % size).tolist(), begins.tolist()
-        self._texts = [_LENGTH.pack(len(text)) + text for text in (word.encode() for word in column.dictionary)]
-
-    def parts(self, i: int, begin: int, end: int) -> list[bytes | memoryview]:
-        validity = self._validity.of(begin, end)
-        words = self._used[self._begins[i] : self._begins[i + 1]]
-        values = self._values[self._width * begin : self._width * end]
-        header = _COLUMN.pack(KINDS.index("string"), self._width, bool(len(validity)))
-        return [header, validity, _LENGTH.pack(len(words)), *(self._texts[word] for word in words), values]
+        valid = _plain(column.validity)
+        if column.type.kind != "string":
+            values = _plain(column.values)
+            self._arrays = [values, valid]
+        else:
+            texts = [word.encode() for word in column.dictionary]
+            words = np.frombuffer(b"".join(texts) or b"\0", np.uint8)
+            ends = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
+            self._arrays = [*_codes(column, starts), words, ends]
+            self._arrays.insert(1, valid)
+        addresses = [array.ctypes.data for array in self._arrays]
+        self.addresses = (*addresses, *[0] * (6 - len(addresses)))
 
 
-class _Validity:
-    """A byte a row, or nothing for rows that are all there."""
-
-    def __init__(self, column: InputColumn) -> None:
-        self._bytes = _bytes(column.validity)
-        self._odd = np.concatenate([[0], np.cumsum(column.validity != VALUE)]).tolist()
-
-    def of(self, begin: int, end: int) -> memoryview:
-        return self._bytes[begin : end if self._odd[end] > self._odd[begin] else begin]
+def _codes(column: InputColumn, starts: np.ndarray) -> list[np.ndarray]:
+    """Codes that are an entity's own; where its words begin among those that are used; which these are."""
+    entities, size = len(starts) - 1, max(len(column.dictionary), 1)
+    owner = np.repeat(np.arange(entities), np.diff(starts))
+    valid = column.validity == VALUE
+    used, places = np.unique(owner[valid] * size + column.values[valid], return_inverse=True)
+    begins = np.searchsorted(used, np.arange(entities + 1) * size).astype(np.int64)
+    codes = np.zeros(len(column.values), np.int64)
+    codes[valid] = places - begins[owner[valid]]
+    return [codes, begins, _plain(used % size)]
 
 
 def decode(view: FeatureView, data: bytes, wanted: Collection[int] | None = None) -> EntityRows:
@@ -142,32 +120,45 @@ def decode(view: FeatureView, data: bytes, wanted: Collection[int] | None = None
     Raises:
         DamagedBaseError: The bytes are cut, changed, or of another view.
     """
-    if len(data) < _HEADER.size or data[: len(MAGIC)] != MAGIC:
-        raise DamagedBaseError("its base does not begin as one does")
-    if _HEADER.unpack_from(data)[1] != zlib.crc32(data[_HEADER.size :]):
-        raise DamagedBaseError("its base is not as it was written: the checksum differs")
-    reader = _Reader(data)
     kinds = input_types(view)
+    if len(data) < form.HEAD + len(kinds):
+        raise DamagedBaseError("its base is cut off")
+    seed = form.seed(kinds, replaced=bool(view.dataset.primary_key))
+    if unpack_from("<q", data)[0] != checksum_of(data[form.CHECKSUM :], seed):
+        raise DamagedBaseError("its base is not as it was written, or another view's: the checksum differs")
     try:
-        count, columns, flags = _SIZES.unpack(reader.take(_SIZES.size))
-        replaced = bool(flags & _REPLACED)
-        if columns != len(kinds) or replaced != bool(view.dataset.primary_key):
-            raise DamagedBaseError(f"its base has {columns} columns, and the view {len(kinds)}: it is another view's")
-        event_time, known_at = reader.array(_TIME, count), reader.array(_TIME, count)
-        partition = reader.array(_PARTITION, count) if flags & _PARTITIONS else None
-        inputs = [reader.column(kind, count) for kind in kinds]
-        chains = reader.replacements(count) if replaced else None
-        reader.finish()
+        return _decoded(view, kinds, _Reader(data), wanted)
     except (struct_error, ValueError, LookupError) as error:
         raise DamagedBaseError(f"its base cannot be read: {error}") from error
+
+
+def checksum_of(data: bytes, seed: int) -> int:
+    """The checksum over some bytes."""
+    array = np.frombuffer(data, np.uint8)
+    return checksum(array.ctypes.data, len(array), seed)
+
+
+def _decoded(
+    view: FeatureView, kinds: tuple[ColumnType, ...], reader: _Reader, wanted: Collection[int] | None
+) -> EntityRows:
+    flags, count = unpack_from("<BI", reader.take(5))
+    how = reader.take(len(kinds))
+    event_time = reader.array(_TIME, count)
+    known_at = event_time
+    if flags & (form.SHORT_LAG | form.LONG_LAG):
+        known_at = event_time + reader.array(_SHORT if flags & form.SHORT_LAG else _TIME, count)
+    partition = reader.array(_SHORT, count) if flags & form.PARTITIONS else None
+    inputs = [reader.column(kind, one, count) for kind, one in zip(kinds, how, strict=True)]
+    replaced = reader.replacements(count) if view.dataset.primary_key else None
+    reader.finish()
     chosen = inputs if wanted is None else [inputs[j] for j in wanted]
-    return EntityRows(event_time, known_at, tuple(chosen), chains, partition)
+    return EntityRows(event_time, known_at, tuple(chosen), replaced, partition)
 
 
 class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._at = _HEADER.size
+        self._at = form.CHECKSUM
 
     def take(self, size: int) -> bytes:
         if not 0 <= size <= len(self._data) - self._at:
@@ -179,17 +170,20 @@ class _Reader:
         found = np.frombuffer(self.take(dtype.itemsize * count), dtype)
         return found.astype(np.float64 if dtype.kind == "f" else np.int64)
 
-    def column(self, kind: ColumnType, count: int) -> InputColumn:
-        code, width, has_validity = _COLUMN.unpack(self.take(_COLUMN.size))
-        if KINDS[code] != kind.kind:
-            raise DamagedBaseError(f"its base has a {KINDS[code]} where the view has a {kind}: it is another view's")
-        validity = np.frombuffer(self.take(count), np.uint8).copy() if has_validity else np.full(count, VALUE, np.uint8)
+    def column(self, kind: ColumnType, how: int, count: int) -> InputColumn:
+        width = 1 << (how & 3)
+        validity = np.full(count, VALUE, np.uint8)
+        if how & form.VALIDITY:
+            validity = np.frombuffer(self.take(count), np.uint8).copy()
         if kind.kind == "string":
-            words = tuple(self._word() for _ in range(_LENGTH.unpack(self.take(_LENGTH.size))[0]))
-            return InputColumn(kind, self.array(_UNSIGNED[width], count), validity, words)
+            codes = self.array(np.dtype(f"<u{width}"), count)
+            words = tuple(self._word() for _ in range(self._length()))
+            if count and codes.max() >= max(len(words), 1):
+                raise DamagedBaseError("its base has a text without its letters")
+            return InputColumn(kind, codes, validity, words)
         if dtype_of(kind) is np.float64:
             return InputColumn(kind, self.array(np.dtype("<f8"), count), validity)
-        return InputColumn(kind, self.array(_SIGNED[width], count), validity)
+        return InputColumn(kind, self.array(np.dtype(f"<i{width}"), count), validity)
 
     def replacements(self, count: int) -> Replacements:
         offsets = self.array(_TIME, count + 1)
@@ -200,14 +194,13 @@ class _Reader:
         if self._at != len(self._data):
             raise DamagedBaseError(f"its base has {len(self._data) - self._at} bytes too many")
 
+    def _length(self) -> int:
+        return unpack_from("<I", self.take(4))[0]
+
     def _word(self) -> str:
-        return self.take(_LENGTH.unpack(self.take(_LENGTH.size))[0]).decode()
+        return self.take(self._length()).decode()
 
 
-def _narrowest(values: np.ndarray) -> np.dtype:
-    low, high = values.min(initial=0), values.max(initial=0)
-    return next(d for d in _SIGNED.values() if np.iinfo(d).min <= low and high <= np.iinfo(d).max)
-
-
-def _bytes(array: np.ndarray) -> memoryview:
-    return memoryview(array.tobytes())
+def _plain(array: np.ndarray) -> np.ndarray:
+    """An array without gaps that can be written to, which is one type to compiled loops."""
+    return np.require(array, requirements=["C", "W"])
