@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.harness.cache import made_once
 
-REQUIREMENTS = ("feast[duckdb]==0.67.*",)
+REQUIREMENTS = ("feast[duckdb,redis]==0.67.*",)
 LIBRARIES = ("feast", "pandas", "dask", "duckdb", "ibis-framework", "pyarrow", "numpy")
 _VERSIONS = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
 
@@ -27,7 +27,7 @@ def interpreter(cache: Path) -> Path:
     Raises:
         PeersUnavailableError: There is no `uv`, or a package cannot be installed.
     """
-    folder = cache / f"peers-{sys.version_info.major}.{sys.version_info.minor}-feast-0.67"
+    folder = cache / f"peers-{sys.version_info.major}.{sys.version_info.minor}-feast-0.67-redis"
     return made_once(folder, _install) / "env" / "bin" / "python"
 
 

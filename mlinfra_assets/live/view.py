@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.feature_store.online.errors import NotLoadedError
+from mlinfra_assets.feature_store.online.fetched import Fetched
 from mlinfra_assets.feature_store.online.frozen import OpenBreaker
-from mlinfra_assets.feature_store.online.read import Fetched
 from mlinfra_assets.feature_store.online.tail import Appended, ViewTail
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.live.eligible import refusal

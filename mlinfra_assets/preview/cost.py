@@ -13,7 +13,7 @@ from mlinfra_assets.feature_store.engine.models import ScoreModels
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.engine.served import served_counts
 from mlinfra_assets.feature_store.online.codec import BaseEncoder
-from mlinfra_assets.feature_store.online.keys import encode_key
+from mlinfra_assets.feature_store.online.keys import encode_keys
 from mlinfra_assets.feature_store.online.push import SLACK
 from mlinfra_assets.feature_store.online.trimming import trim
 from mlinfra_assets.feature_store.snapshot import end_of, snapshot
@@ -101,6 +101,6 @@ def estimate(
 def _bytes(view: FeatureView, prepared: PreparedRows, at: int) -> int:
     """Size of the keys and bases that a push at this moment writes."""
     rows = trim(view, prepared, at - SLACK)
-    encoder = BaseEncoder(rows)
     keys = [] if rows.keys is None else rows.keys.rows()
-    return sum(len(encode_key(view.key_schema, key)) + len(encoder.encode(i)) for i, key in enumerate(keys))
+    bases = BaseEncoder(rows).encode_many(0, len(keys))
+    return sum(map(len, encode_keys(view.key_schema, keys))) + sum(map(len, bases))

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from mlinfra_assets.errors import InvalidInputError
+from mlinfra_assets.feature_store.column_type import ColumnType
 from mlinfra_assets.feature_store.dataset import nearest
+from mlinfra_assets.feature_store.online.cut import Asked, KeysChangedError
 from mlinfra_assets.feature_store.online.errors import UnknownViewError
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.feature_store.online.vector import OnlineVector, Value
@@ -65,15 +67,35 @@ def read_features(
         UnknownViewError: A view or feature that is not online.
         UnavailableError: Redis cannot be reached, or holds no push of a view.
     """
-    wanted = _by_view(references)
-    keys = {view: store.view(view).join_keys for view in wanted}
+    wanted = by_view(references)
+    while True:
+        schemas = {view: store.known(view).key_schema for view in wanted}
+        try:
+            return _read(store, wanted, schemas, entities, t, request)
+        except KeysChangedError:
+            continue
+        except InvalidInputError:
+            # A view may have been pushed with another key since it was last read.
+            if {view: store.view(view).key_schema for view in wanted} == schemas:
+                raise
+
+
+def _read(
+    store: OnlineStore,
+    wanted: Mapping[str, tuple[str, ...] | None],
+    keys: Mapping[str, Mapping[str, ColumnType]],
+    entities: Sequence[Entity],
+    t: int,
+    request: pl.DataFrame | None,
+) -> list[EntityVectors]:
     named = tuple(dict.fromkeys(key for join_keys in keys.values() for key in join_keys))
     for number, entity in enumerate(entities):
         _check(number, entity, named)
-    read = {
-        view: store.read(view, [tuple(entity[key] for key in keys[view]) for entity in entities], t, features, request)
+    asked = {
+        view: Asked([tuple([entity[key] for key in keys[view]]) for entity in entities], features)
         for view, features in wanted.items()
     }
+    read = {view: found.vectors() for view, found in store.read_views(asked, t, request).items()}
     return [
         EntityVectors({key: entity[key] for key in named}, {view: vectors[i] for view, vectors in read.items()})
         for i, entity in enumerate(entities)
@@ -85,8 +107,12 @@ def views_of(references: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(reference.partition(":")[0] for reference in references))
 
 
-def _by_view(references: Sequence[str]) -> dict[str, list[str] | None]:
-    """The features wanted of each view; None: all."""
+def by_view(references: Sequence[str]) -> dict[str, tuple[str, ...] | None]:
+    """The different features wanted of each view; None: all.
+
+    Raises:
+        InvalidInputError: A reference names no feature.
+    """
     wanted: dict[str, list[str] | None] = {}
     for reference in references:
         view, colon, feature = reference.partition(":")
@@ -97,7 +123,7 @@ def _by_view(references: Sequence[str]) -> dict[str, list[str] | None]:
             wanted[view] = None
         elif some is not None:
             some.append(feature)
-    return wanted
+    return {view: None if some is None else tuple(dict.fromkeys(some)) for view, some in wanted.items()}
 
 
 def _check(number: int, entity: Entity, named: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from mlinfra_assets.feature_store.online.fetched import Fetched
 from mlinfra_assets.feature_store.online.frozen import OpenBreaker
 from mlinfra_assets.feature_store.online.store import OnlineStore
 from mlinfra_assets.feature_store.online.vector import OnlineVector
@@ -21,13 +22,19 @@ def frozen_views(store: OnlineStore, vectors: Mapping[str, OnlineVector], t: int
         vectors: What each view answered for any entity.
         t: The moment of the answer, microseconds since 1970 UTC.
     """
-    opened = store.breakers.all()
-    found = {view: of_view(opened, view, vector.watermark) for view, vector in vectors.items()} if opened else {}
+    return frozen_among(store.breakers.all(), vectors, t)
+
+
+def frozen_among(
+    opened: Mapping[str, OpenBreaker], views: Mapping[str, OnlineVector | Fetched], t: int
+) -> dict[str, dict[str, object]]:
+    """As `frozen_views`, by the breakers that are open, by subject."""
+    found = {view: of_view(opened, view, fed.watermark) for view, fed in views.items()} if opened else {}
     return {
         view: {
             "breakers": breakers,
-            "known_up_to": time(vectors[view].epoch),
-            "age_seconds": max(0, t - vectors[view].epoch) / MICROS,
+            "known_up_to": time(views[view].epoch),
+            "age_seconds": max(0, t - views[view].epoch) / MICROS,
         }
         for view, breakers in found.items()
         if breakers

@@ -6,8 +6,10 @@ The form is `kernel.form`'s.
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import pairwise
 from struct import error as struct_error
 from struct import unpack_from
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +26,7 @@ from mlinfra_assets.feature_store.engine.rows import (
 from mlinfra_assets.feature_store.online.errors import DamagedBaseError
 from mlinfra_assets.feature_store.online.kernel import form
 from mlinfra_assets.feature_store.online.kernel.encode import encode_bases, room_for
-from mlinfra_assets.feature_store.online.kernel.memory import checksum
+from mlinfra_assets.feature_store.online.kernel.memory import checksum_of
 from mlinfra_assets.feature_store.view import FeatureView
 
 _TIME, _SHORT = np.dtype("<i8"), np.dtype("<i4")
@@ -48,9 +50,9 @@ class BaseEncoder:
         # Addresses keep nothing alive.
         self._kept = columns
         partition = _NONE if rows.partition is None else rows.partition.astype(np.int64)
-        self._rows = [_plain(array) for array in (rows.starts, rows.event_time, rows.known_at, partition)]
+        self._rows: Any = [_plain(array) for array in (rows.starts, rows.event_time, rows.known_at, partition)]
         parts = (_NONE,) * 3 if replaced is None else (replaced.offsets, replaced.event_time, replaced.known_at)
-        self._replaced = [_plain(array) for array in parts]
+        self._replaced: Any = [_plain(array) for array in parts]
         self._has_replaced = replaced is not None
 
     def encode(self, i: int) -> bytes:
@@ -76,7 +78,7 @@ class BaseEncoder:
         )
         bounds = [0, *ends.tolist()]
         whole = data[: bounds[-1]].tobytes()
-        return [whole[begin:end] for begin, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [whole[begin:end] for begin, end in pairwise(bounds)]
 
 
 class _Column:
@@ -130,12 +132,6 @@ def decode(view: FeatureView, data: bytes, wanted: Collection[int] | None = None
         return _decoded(view, kinds, _Reader(data), wanted)
     except (struct_error, ValueError, LookupError) as error:
         raise DamagedBaseError(f"its base cannot be read: {error}") from error
-
-
-def checksum_of(data: bytes, seed: int) -> int:
-    """The checksum over some bytes."""
-    array = np.frombuffer(data, np.uint8)
-    return checksum(array.ctypes.data, len(array), seed)
 
 
 def _decoded(

@@ -48,14 +48,14 @@ class OnlineBreakers:
         self._client = client
         self._put = client.register_script(_PUT)
 
-    def put(self, number: int, opened: Mapping[str, OpenBreaker]) -> None:
+    def put(self, number: int, breakers: Mapping[str, OpenBreaker]) -> None:
         """Say which breakers are open after an event; does nothing if a later one is known.
 
         Raises:
             UnavailableError: Redis cannot be reached, or is full.
         """
         parts: list[str | bytes | int] = [number]
-        for subject, breaker in opened.items():
+        for subject, breaker in breakers.items():
             parts += [subject, orjson.dumps(asdict(breaker))]
         with redis_errors("telling Redis which breakers are open"):
             self._put(keys=[KEY], args=parts)
@@ -68,6 +68,9 @@ class OnlineBreakers:
         """
         with redis_errors("asking which breakers are open"):
             held: dict[bytes, bytes] = self._client.hgetall(KEY)  # pyright: ignore[reportAssignmentType]
-        return {
-            subject.decode(): OpenBreaker(**orjson.loads(text)) for subject, text in held.items() if subject != NUMBER
-        }
+        return opened(held)
+
+
+def opened(held: Mapping[bytes, bytes]) -> dict[str, OpenBreaker]:
+    """Every open breaker by subject, from what Redis holds."""
+    return {subject.decode(): OpenBreaker(**orjson.loads(text)) for subject, text in held.items() if subject != NUMBER}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from struct import Struct
+from struct import error as struct_error
 
 from mlinfra_assets.feature_store.column_type import ColumnType
 from mlinfra_assets.feature_store.errors import RetrievalError
@@ -26,6 +27,20 @@ def encode_key(schema: Mapping[str, ColumnType], values: Sequence[object]) -> by
     if len(values) != len(schema):
         raise RetrievalError(f"a key of {len(schema)} parts ({', '.join(schema)}) is wanted, not {len(values)}")
     return b"".join(_part(name, kind, value) for (name, kind), value in zip(schema.items(), values, strict=True))
+
+
+def encode_keys(schema: Mapping[str, ColumnType], keys: Sequence[tuple]) -> list[bytes]:
+    """As `encode_key`, for many."""
+    if [kind.kind for kind in schema.values()] == ["int64"] and {type(key[0]) for key in keys if len(key) == 1} == {
+        int
+    }:
+        pack = _INTEGER.pack
+        try:
+            return [pack(b"i", value) for (value,) in keys]
+        except (struct_error, ValueError):
+            # One is too large or has too many parts: found and said below.
+            pass
+    return [encode_key(schema, key) for key in keys]
 
 
 def _part(name: str, kind: ColumnType, value: object) -> bytes:

@@ -17,7 +17,7 @@ from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.online import scripts
 from mlinfra_assets.feature_store.online.codec import BaseEncoder
 from mlinfra_assets.feature_store.online.errors import PinnedError, PushLostError, StalePushError, redis_errors
-from mlinfra_assets.feature_store.online.keys import encode_key
+from mlinfra_assets.feature_store.online.keys import encode_keys
 from mlinfra_assets.feature_store.online.pinning import Pin
 from mlinfra_assets.feature_store.online.record import PushRecord
 from mlinfra_assets.feature_store.online.trimming import trim
@@ -125,10 +125,11 @@ class Push:
 
     def _bases(self) -> Iterator[tuple[bytes, bytes]]:
         encoder = BaseEncoder(self._rows)
-        schema = self._document.view.key_schema
-        assert self._rows.keys is not None  # noqa: S101 - the constructor has made sure
-        for i, key in enumerate(self._rows.keys.iter_rows()):
-            yield encode_key(schema, key), encoder.encode(i)
+        schema, keys = self._document.view.key_schema, self._rows.keys
+        assert keys is not None  # noqa: S101 - the constructor has made sure
+        for begin in range(0, keys.height, BATCH_ENTITIES):
+            some = keys[begin : begin + BATCH_ENTITIES].rows()
+            yield from zip(encode_keys(schema, some), encoder.encode_many(begin, begin + len(some)), strict=True)
 
     def _call(self, script: str, keys: list[str], *args: bytes | str | int) -> list[bytes]:
         answer: list[bytes] = self._client.register_script(script)(keys=keys, args=list(args))  # pyright: ignore[reportAssignmentType]

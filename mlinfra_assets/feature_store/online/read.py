@@ -11,11 +11,12 @@ import redis
 
 from mlinfra_assets.clock import from_micros
 from mlinfra_assets.errors import UnavailableError
-from mlinfra_assets.feature_store.engine.evaluate import NOT_FOUND, evaluate_at
+from mlinfra_assets.feature_store.engine.evaluate import evaluate_at
 from mlinfra_assets.feature_store.engine.rows import EntityRows, PreparedRows, dtypes
-from mlinfra_assets.feature_store.errors import DefinitionError, RetrievalError
+from mlinfra_assets.feature_store.errors import DefinitionError
 from mlinfra_assets.feature_store.nodes import Key, walk
 from mlinfra_assets.feature_store.online import scripts
+from mlinfra_assets.feature_store.online.answer import ViewAnswer
 from mlinfra_assets.feature_store.online.codec import decode
 from mlinfra_assets.feature_store.online.errors import (
     DamagedBaseError,
@@ -23,20 +24,22 @@ from mlinfra_assets.feature_store.online.errors import (
     UnknownViewError,
     redis_errors,
 )
-from mlinfra_assets.feature_store.online.keys import encode_key
+from mlinfra_assets.feature_store.online.fetched import Fetched
+from mlinfra_assets.feature_store.online.frozen import KEY as BREAKERS
+from mlinfra_assets.feature_store.online.kernel.compile import compile_question
+from mlinfra_assets.feature_store.online.kernel.evaluate import Answer, DamagedError, as_past, evaluate_bases
+from mlinfra_assets.feature_store.online.kernel.program import Program
 from mlinfra_assets.feature_store.online.merging import merged
 from mlinfra_assets.feature_store.online.models import OnlineModels
 from mlinfra_assets.feature_store.online.record import PushRecord
 from mlinfra_assets.feature_store.online.scores import OnlineScores
 from mlinfra_assets.feature_store.online.tail_codec import decode_tail
 from mlinfra_assets.feature_store.online.tail_state import TailState
-from mlinfra_assets.feature_store.online.vector import STATUSES, OnlineVector
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
-from mlinfra_assets.positions import Positions
 
-AT_ONCE = 1_000
-"""Entities that one step in Redis reads."""
+MOST_QUESTIONS = 1_000
+"""Different lists of features of a view that are kept ready."""
 
 
 @dataclass(frozen=True)
@@ -47,54 +50,18 @@ class _Question:
         view: That view.
         inputs: Which of the whole view's inputs its features need.
         named: Whether a feature is made of the entity's own key.
+        program: What answers it from bytes; None: the engine does.
     """
 
     view: FeatureView
     inputs: tuple[int, ...]
     named: bool
+    program: Program | None
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """What one step in Redis says of a view.
-
-    Attributes:
-        record: The push that is served.
-        document: Its view.
-        bases: The base of each entity asked for; None: it has none.
-        tail: How the version's tail stands; None: there is no whole one.
-        tail_text: The same as Redis holds it; empty: there is none.
-        tails: The records of each entity asked for; None: it has none.
-    """
-
-    record: PushRecord
-    document: ViewDocument
-    bases: list[bytes | None]
-    tail: TailState | None
-    tail_text: bytes
-    tails: list[bytes | None]
-
-    @property
-    def covered(self) -> Positions:
-        """What the bases cover of the dataset's source."""
-        return self.record.watermark.get(self.document.source, Positions())
-
-    @property
-    def watermark(self) -> Mapping[str, Positions]:
-        """What bases and tails together cover of each source."""
-        if self.tail is None:
-            return self.record.watermark
-        return {**self.record.watermark, self.document.source: self.tail.watermark(self.covered)}
-
-    @property
-    def epoch(self) -> int:
-        """Known-at time of the newest row, microseconds since 1970 UTC."""
-        return max(self.record.epoch, 0 if self.tail is None else self.tail.epoch)
-
-    @property
-    def complete_from(self) -> int:
-        """All that matters from this moment on is there, microseconds since 1970 UTC."""
-        return max(self.record.complete_from, 0 if self.tail is None else self.tail.complete_from)
+def asked_of(known: ViewDocument | None, keys: Sequence[bytes]) -> list[bytes | str | int]:
+    """What the script is told of one view: what of it is known, and the encoded keys of the entities."""
+    return ["" if known is None else known.version, len(keys), *keys]
 
 
 class ViewReader:
@@ -104,15 +71,25 @@ class ViewReader:
         client: Redis, answering in bytes.
         name: The view.
         state: Key of its state.
+
+    Attributes:
+        state: As given.
+        compiled: Whether a question was answered by a program: what that takes is loaded.
     """
 
     def __init__(self, client: redis.Redis, name: str, state: str) -> None:
-        self._client = client
+        self.state = state
         self._name = name
-        self._state = state
         self._script = client.register_script(scripts.READ)
         self._document: ViewDocument | None = None
+        self._record: tuple[bytes, PushRecord | None] = (b"", None)
         self._questions: dict[tuple[str, tuple[str, ...] | None], _Question] = {}
+        self.compiled = False
+
+    @property
+    def document(self) -> ViewDocument | None:
+        """The view as it was when it was last read; None if it never was."""
+        return self._document
 
     def served(self) -> tuple[PushRecord, ViewDocument]:
         """The push that is served, and its view.
@@ -123,40 +100,52 @@ class ViewReader:
         found = self.fetch([])
         return found.record, found.document
 
-    def read(
-        self,
-        keys: Sequence[tuple],
-        t: int,
-        features: tuple[str, ...] | None,
-        models: OnlineModels,
-        request: pl.DataFrame | None = None,
-    ) -> list[OnlineVector]:
-        """As `OnlineStore.read`."""
-        answers: list[OnlineVector] = []
-        for begin in range(0, len(keys), AT_ONCE):
-            given = None if request is None else request[begin : begin + AT_ONCE]
-            answers += self._read_some(keys[begin : begin + AT_ONCE], t, features, models, given)
-        return answers
+    def fetch(self, keys: Sequence[bytes]) -> Fetched:
+        """What Redis holds of some entities, by encoded key, and how the view stands, all of one moment.
 
-    def _read_some(
+        Raises:
+            NotLoadedError: There is no whole push.
+        """
+        known = self._document
+        with redis_errors(f"reading view {self._name}"):
+            args = asked_of(known, keys)
+            found: list = self._script(keys=[BREAKERS, self.state], args=args)  # pyright: ignore[reportAssignmentType]
+        return self.take(found[1], known)
+
+    def take(self, found: list, known: ViewDocument | None) -> Fetched:
+        """What the script says of this view, when it was told that a document is known.
+
+        Raises:
+            NotLoadedError: There is no whole push.
+        """
+        if not found:
+            raise NotLoadedError(
+                f"Redis holds no whole push of view {self._name}: materialize online/{self._name} to push it"
+            )
+        text, record = self._record
+        if record is None or text != found[0]:
+            record = PushRecord.from_json(found[0])
+            self._record = (found[0], record)
+        if known is None or known.version != record.version:
+            known = self._document = self._parse(record, found[1])
+        state = found[3] or b""
+        return Fetched(record, known, found[2], TailState.from_json(state) if state else None, state, found[4])
+
+    def answer(
         self,
+        found: Fetched,
         keys: Sequence[tuple],
         t: int,
         features: tuple[str, ...] | None,
         models: OnlineModels,
         request: pl.DataFrame | None,
-    ) -> list[OnlineVector]:
-        schema = (self._document or self.served()[1]).view.key_schema
-        try:
-            encoded = [encode_key(schema, key) for key in keys]
-        except RetrievalError:
-            if self.served()[1].view.key_schema == schema:
-                raise
-            return self._read_some(keys, t, features, models, request)
-        found = self.fetch(encoded)
-        if found.document.view.key_schema != schema:
-            # The view has been pushed with another key since it was last read.
-            return self._read_some(keys, t, features, models, request)
+        *,
+        engine: bool,
+    ) -> ViewAnswer | None:
+        """The features at t (microseconds since 1970 UTC) of the entities that were fetched; as `OnlineStore.read`.
+
+        Without the `engine`: None, if it takes that.
+        """
         if t < found.complete_from:
             raise UnavailableError(
                 f"view {self._name}: what Redis holds is whole for moments from "
@@ -165,31 +154,83 @@ class ViewReader:
             )
         question = self._question(found.document, features)
         past = {} if found.tail is None else found.tail.past(found.covered)
-        tails = found.tails if past else [None] * len(keys)
+        tails = found.tails if past else None
+        values, scores = self._compiled(question, found, keys, tails, past, t), {}
+        if values is None:
+            if not engine:
+                return None
+            by_model = OnlineScores(models, question.view, t)
+            values = self._evaluated(question, found, keys, tails, past, t, by_model, request)
+            scores = by_model.versions
+        names = tuple(feature.name for feature in question.view.features)
+        return ViewAnswer(names, values, found, scores)
+
+    def _compiled(
+        self,
+        question: _Question,
+        found: Fetched,
+        keys: Sequence[tuple],
+        tails: list[bytes | None] | None,
+        past: Mapping[int, tuple[int, int]],
+        t: int,
+    ) -> Answer | None:
+        if question.program is None:
+            return None
+        try:
+            answer = evaluate_bases(question.program, found.bases, t, tails, as_past(past))
+        except DamagedError as error:
+            i = error.entity
+            # The one that reads row by row knows what is wrong.
+            self._decode(found, question, keys[i], found.bases[i], None if tails is None else tails[i], past)
+            raise self._damaged(keys[i], "its base is not as it was written") from error
+        self.compiled = True
+        return answer
+
+    def _evaluated(
+        self,
+        question: _Question,
+        found: Fetched,
+        keys: Sequence[tuple],
+        tails: list[bytes | None] | None,
+        past: Mapping[int, tuple[int, int]],
+        t: int,
+        scores: OnlineScores,
+        request: pl.DataFrame | None,
+    ) -> Answer:
+        """As the engine says it."""
         entities = [
-            self._decode(found.document.view, question, key, base, tail, past)
-            for key, base, tail in zip(keys, found.bases, tails, strict=True)
+            self._decode(found, question, key, base, tail, past)
+            for key, base, tail in zip(keys, found.bases, tails or [None] * len(keys), strict=True)
         ]
-        named = pl.DataFrame(keys, schema=dtypes(schema), orient="row") if question.named else None
+        schema = dtypes(question.view.key_schema)
+        named = pl.DataFrame(keys, schema=schema, orient="row") if question.named else None
         rows = PreparedRows.from_entities(question.view, entities, named)
-        return _answer(found, question.view, rows, t, models, request)
+        index = np.arange(rows.entities, dtype=np.int64)
+        moments = np.full(rows.entities, t, np.int64)
+        evaluated = evaluate_at(question.view, rows, index, moments, None, scores, request=request)
+        columns = [column.to_list() for column in evaluated.features.get_columns()]
+        return Answer(columns, evaluated.status.tolist(), evaluated.latest.tolist())
 
     def _decode(
         self,
-        view: FeatureView,
+        found: Fetched,
         question: _Question,
         key: tuple,
         base: bytes | None,
         tail: bytes | None,
         past: Mapping[int, tuple[int, int]],
     ) -> EntityRows | None:
+        view = found.document.view
         try:
             rows = None if base is None else decode(view, base, question.inputs)
             return rows if tail is None else merged(rows, decode_tail(view, tail, question.inputs), past)
         except DamagedBaseError as error:
-            raise DamagedBaseError(
-                f"view {self._name}, entity {key}: {error}; materialize online/{self._name} to push it again"
-            ) from error
+            raise self._damaged(key, str(error)) from error
+
+    def _damaged(self, key: tuple, why: str) -> DamagedBaseError:
+        return DamagedBaseError(
+            f"view {self._name}, entity {key}: {why}; materialize online/{self._name} to push it again"
+        )
 
     def _question(self, document: ViewDocument, features: tuple[str, ...] | None) -> _Question:
         known = self._questions.get((document.version, features))
@@ -203,31 +244,12 @@ class ViewReader:
         view = replace(whole, features=chosen)
         place = {node: j for j, node in enumerate(whole.inputs)}
         named = any(isinstance(node, Key) for feature in chosen for node in walk(feature.node))
-        question = _Question(view, tuple(place[node] for node in view.inputs), named)
-        if len(self._questions) >= AT_ONCE:
+        inputs = tuple(place[node] for node in view.inputs)
+        question = _Question(view, inputs, named, compile_question(view, whole))
+        if len(self._questions) >= MOST_QUESTIONS:
             self._questions.clear()
         self._questions[document.version, features] = question
         return question
-
-    def fetch(self, keys: list[bytes]) -> Fetched:
-        """What Redis holds of some entities, by encoded key, and how the view stands, all of one moment.
-
-        Raises:
-            NotLoadedError: There is no whole push.
-        """
-        known = self._document
-        with redis_errors(f"reading view {self._name}"):
-            version = "" if known is None else known.version
-            found: list = self._script(keys=[self._state], args=[version, *keys])  # pyright: ignore[reportAssignmentType]
-        if not found:
-            raise NotLoadedError(
-                f"Redis holds no whole push of view {self._name}: materialize online/{self._name} to push it"
-            )
-        record = PushRecord.from_json(found[0])
-        if known is None or known.version != record.version:
-            known = self._document = self._parse(record, found[1])
-        text = found[3] or b""
-        return Fetched(record, known, found[2], TailState.from_json(text) if text else None, text, found[4])
 
     def _parse(self, record: PushRecord, text: bytes | None) -> ViewDocument:
         try:
@@ -240,35 +262,3 @@ class ViewReader:
                 f"pushed: materialize online/{self._name} again"
             )
         return document
-
-
-def _answer(
-    found: Fetched,
-    view: FeatureView,
-    rows: PreparedRows,
-    t: int,
-    models: OnlineModels,
-    request: pl.DataFrame | None,
-) -> list[OnlineVector]:
-    scores = OnlineScores(models, view, t)
-    index = np.arange(rows.entities, dtype=np.int64)
-    evaluated = evaluate_at(view, rows, index, np.full(rows.entities, t, np.int64), None, scores, request=request)
-    versions, watermark = scores.versions, found.watermark
-    return [
-        OnlineVector(
-            values=values,
-            status=STATUSES[status],
-            event_time=None if status == NOT_FOUND else latest,
-            version=found.record.version,
-            watermark=watermark,
-            epoch=found.epoch,
-            scores=versions,
-            run=found.record.run,
-        )
-        for values, status, latest in zip(
-            evaluated.features.iter_rows(named=True),
-            evaluated.status.tolist(),
-            evaluated.latest.tolist(),
-            strict=True,
-        )
-    ]

@@ -74,7 +74,7 @@ local written = redis.call('HLEN', KEYS[2])
 -- A connection that broke after the step and before the answer has the client send it again.
 if written == before + size then return {'ok'} end
 if written ~= before then return {'lost'} end
-for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+redis.call('HSET', KEYS[2], unpack(ARGV, 5))
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 return {'ok'}
 """
@@ -121,19 +121,38 @@ return {'ok'}
 READ = (
     WHOLE
     + """
--- KEYS: state. ARGV: version whose document the reader has, entity keys.
--- Returns {record, document or nothing, {base or nothing ...}, state of the tail or nothing, {records or nothing ...}};
--- {} if no whole push is there.
-local number = redis.call('HGET', KEYS[1], 'current')
-local text = number and redis.call('HGET', KEYS[1], 'push:' .. number)
-if not text then return {} end
-local bases, record = KEYS[1] .. ':' .. number, cjson.decode(text)
-if redis.call('HLEN', bases) ~= record.entities then return {} end
-local document = record.version ~= ARGV[1] and redis.call('HGET', KEYS[1], 'document:' .. number)
-local found = #ARGV > 1 and redis.call('HMGET', bases, unpack(ARGV, 2)) or {}
-local records = KEYS[1] .. ':tail:' .. record.version
-local tail = whole_tail(record.version, records)
-return {text, document, found, tail, tail and #ARGV > 1 and redis.call('HMGET', records, unpack(ARGV, 2)) or {}}
+-- KEYS: breakers, state ... ARGV: for each state the version whose document the reader has, the number of entity keys,
+-- these. Returns {breakers, then for each state {record, document or nothing, {base or nothing ...}, state of the tail
+-- or nothing, {records or nothing ...}}, or {} if no whole push is there}.
+local function held(hash, first, last)
+  if first > last then return {} end
+  if last - first < 1000 then return redis.call('HMGET', hash, unpack(ARGV, first, last)) end
+  local found = {}
+  for i = first, last, 1000 do
+    for _, value in ipairs(redis.call('HMGET', hash, unpack(ARGV, i, math.min(i + 999, last)))) do
+      found[#found + 1] = value
+    end
+  end
+  return found
+end
+local function of_view(state, version, first, last)
+  local number = redis.call('HGET', state, 'current')
+  local text = number and redis.call('HGET', state, 'push:' .. number)
+  if not text then return {} end
+  local bases, record = state .. ':' .. number, cjson.decode(text)
+  if redis.call('HLEN', bases) ~= record.entities then return {} end
+  local document = record.version ~= version and redis.call('HGET', state, 'document:' .. number)
+  local records = state .. ':tail:' .. record.version
+  local tail = whole_tail(record.version, records, state)
+  return {text, document, held(bases, first, last), tail, tail and held(records, first, last) or {}}
+end
+local answer, at = {redis.call('HGETALL', KEYS[1])}, 1
+for i = 2, #KEYS do
+  local last = at + 1 + tonumber(ARGV[at + 1])
+  answer[i] = of_view(KEYS[i], ARGV[at], at + 2, last)
+  at = last + 1
+end
+return answer
 """
 )
 

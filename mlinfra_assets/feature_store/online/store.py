@@ -10,7 +10,12 @@ import redis
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.feature_store.dataset import nearest
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
+from mlinfra_assets.feature_store.errors import RetrievalError
+from mlinfra_assets.feature_store.online import scripts
+from mlinfra_assets.feature_store.online.answer import ViewAnswer
+from mlinfra_assets.feature_store.online.cut import Asked, Cut, KeysChangedError
 from mlinfra_assets.feature_store.online.errors import NotLoadedError, UnknownViewError, redis_errors
+from mlinfra_assets.feature_store.online.fetched import Fetched
 from mlinfra_assets.feature_store.online.frozen import OnlineBreakers
 from mlinfra_assets.feature_store.online.lag import LiveLag
 from mlinfra_assets.feature_store.online.models import OnlineModel, OnlineModels
@@ -28,6 +33,8 @@ from mlinfra_assets.positions import Positions
 __all__ = ["OnlineModel", "OnlineStore", "OnlineVector", "PushRecord", "PushReport"]
 
 INDEX = "mlinfra:online:views"
+AT_ONCE = 1_000
+"""Entities that one step in Redis reads."""
 
 
 class OnlineStore:
@@ -37,17 +44,19 @@ class OnlineStore:
         client: Redis, answering in bytes.
 
     Attributes:
+        client: As given.
         breakers: Which breakers are open, as far as Redis was told.
         services: The feature services, as they were declared when a view was last pushed.
     """
 
     def __init__(self, client: redis.Redis) -> None:
-        self._client = client
+        self.client = client
         self._models = OnlineModels(client)
         self.breakers = OnlineBreakers(client)
         self.services = OnlineServices(client)
         self.lag = LiveLag(client)
         self._readers: dict[str, ViewReader] = {}
+        self._read = client.register_script(scripts.READ)
 
     def push(
         self,
@@ -77,9 +86,9 @@ class OnlineStore:
         """
         if document.version != version:
             raise InvalidInputError(f"view {document.name}: its document is version {document.version}, not {version}")
-        push = Push(self._client, _state(document.name), document, prepared, watermark, epoch, run)
+        push = Push(self.client, _state(document.name), document, prepared, watermark, epoch, run)
         with redis_errors(f"pushing view {document.name}"):
-            self._client.sadd(INDEX, document.name)
+            self.client.sadd(INDEX, document.name)
         return push.run(progress)
 
     def read(
@@ -110,8 +119,88 @@ class OnlineStore:
             UnavailableError: Redis cannot be reached, or no longer holds what mattered at `t`.
             DamagedBaseError: Redis holds bytes that are not what was pushed.
         """
+        vectors: list[OnlineVector] = []
         wanted = None if features is None else tuple(dict.fromkeys(features))
-        return self._reader(view).read(keys, t, wanted, self._models, request)
+        for begin in range(0, len(keys), AT_ONCE):
+            given = None if request is None else request[begin : begin + AT_ONCE]
+            asked = Asked(keys[begin : begin + AT_ONCE], wanted)
+            vectors += self._read_one(view, asked, t, given).vectors()
+        return vectors
+
+    def _read_one(self, view: str, asked: Asked, t: int, request: pl.DataFrame | None) -> ViewAnswer:
+        while True:
+            schema = self.known(view).key_schema
+            try:
+                return self.read_views({view: asked}, t, request)[view]
+            except KeysChangedError:
+                continue
+            except RetrievalError:
+                # It may have been pushed with another key since it was last read.
+                if self.view(view).key_schema == schema:
+                    raise
+
+    def read_views(
+        self, asked: Mapping[str, Asked], t: int, request: pl.DataFrame | None = None
+    ) -> dict[str, ViewAnswer]:
+        """Features from several views at a moment, all by what Redis holds in one and the same moment.
+
+        Args:
+            asked: What is asked of each view.
+            t: The moment, microseconds since 1970 UTC.
+            request: As in `read`; the entities of all views are the same.
+
+        Raises:
+            KeysChangedError: A view has been pushed with another key since it was last read: see `known`, ask again.
+            MlinfraError: As `read`.
+        """
+        cut = self.cut(asked)
+        with redis_errors(f"reading {', '.join(asked)}"):
+            reply: list = self._read(keys=cut.keys, args=cut.args)  # pyright: ignore[reportAssignmentType]
+        answers = self.answers(asked, cut.take(reply)[1], t, request)
+        return {name: answer for name, answer in answers.items() if answer is not None}
+
+    def cut(self, asked: Mapping[str, Asked]) -> Cut:
+        """The one step that reads several views.
+
+        Raises:
+            MlinfraError: As `read`.
+        """
+        return Cut([(self._reader(name), self._known(name), one) for name, one in asked.items()])
+
+    def answers(
+        self,
+        asked: Mapping[str, Asked],
+        found: Sequence[Fetched],
+        t: int,
+        request: pl.DataFrame | None = None,
+        *,
+        engine: bool = True,
+    ) -> dict[str, ViewAnswer | None]:
+        """What was asked, from what the step found; as `read_views`. None for a view that takes the engine, without."""
+        return {
+            name: self._readers[name].answer(
+                one, asked[name].keys, t, asked[name].features, self._models, request, engine=engine
+            )
+            for name, one in zip(asked, found, strict=True)
+        }
+
+    def ready(self, name: str) -> FeatureView | None:
+        """As `known`, if the view has been answered by a program: then a next time takes microseconds. Else None."""
+        reader = self._readers.get(name)
+        return None if reader is None or reader.document is None or not reader.compiled else reader.document.view
+
+    def known(self, name: str) -> FeatureView:
+        """The definition as it was when the view was last read, which is now if it never was.
+
+        Raises:
+            NotLoadedError: As `read`.
+            UnknownViewError: As `read`.
+        """
+        return self._known(name).view
+
+    def _known(self, name: str) -> ViewDocument:
+        reader = self._reader(name)
+        return reader.document or reader.served()[1]
 
     def view(self, name: str) -> FeatureView:
         """The definition that is served.
@@ -140,11 +229,11 @@ class OnlineStore:
             UnknownViewError: As `read`.
         """
         self._reader(name)
-        return Pinning(self._client, name, _state(name))
+        return Pinning(self.client, name, _state(name))
 
     def tail(self, name: str) -> ViewTail:
         """The tail of a view, to append to."""
-        return ViewTail(self._client, name, _state(name))
+        return ViewTail(self.client, name, _state(name))
 
     def push_model(self, name: str, version: str, onnx: bytes, inputs: Sequence[str], promoted_at: int) -> None:
         """Serve a version of a model, unless one that was promoted later is being served.
@@ -190,11 +279,11 @@ class OnlineStore:
             raise NotLoadedError("Redis holds no feature views: materialize online/<view> for each to push them")
         if name not in known:
             raise UnknownViewError(f"there is no feature view {name!r} online{nearest(name, known)}")
-        return self._readers.setdefault(name, ViewReader(self._client, name, _state(name)))
+        return self._readers.setdefault(name, ViewReader(self.client, name, _state(name)))
 
     def _names(self) -> list[str]:
         with redis_errors("listing feature views"):
-            names: set[bytes] = self._client.smembers(INDEX)  # pyright: ignore[reportAssignmentType]
+            names: set[bytes] = self.client.smembers(INDEX)  # pyright: ignore[reportAssignmentType]
         return sorted(name.decode() for name in names)
 
 

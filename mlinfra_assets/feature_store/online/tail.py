@@ -18,7 +18,8 @@ import redis
 from mlinfra_assets.fault_points import reach
 from mlinfra_assets.feature_store.online import tail_scripts
 from mlinfra_assets.feature_store.online.errors import redis_errors
-from mlinfra_assets.feature_store.online.read import Fetched, ViewReader
+from mlinfra_assets.feature_store.online.fetched import Fetched
+from mlinfra_assets.feature_store.online.read import ViewReader
 from mlinfra_assets.feature_store.online.tail_codec import TailRecord, decode_tail
 from mlinfra_assets.feature_store.online.tail_state import TailState
 from mlinfra_assets.feature_store.view import FeatureView

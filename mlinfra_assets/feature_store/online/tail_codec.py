@@ -1,14 +1,13 @@
 """An entity's tail as bytes: the events past its base, one record after the other, each checked when it is read back.
 
-Little-endian. A record: its length and the CRC-32 of what follows it; event time and known-at time as int64; partition
-as int32, offset as int64, row as int32; a byte of validity for each input of the view (`InputColumn.validity`); 8 bytes
-for each input: an int64, a double, or of a string the number of its bytes; then the strings. Records stand in the order
-in which they were appended, which is no order of time.
+Little-endian. A record: its length and the checksum (8 bytes) of what follows it; event and known-at time as int64;
+partition as int32, offset as int64, row as int32; a byte of validity for each input of the view
+(`InputColumn.validity`); 8 bytes for each input: an int64, a double, or of a string the number of its bytes; then the
+strings. Records stand in the order in which they were appended, which is no order of time.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
@@ -21,10 +20,12 @@ from mlinfra_assets.feature_store.column_type import ColumnType
 from mlinfra_assets.feature_store.engine.gather import checked, inputs_of
 from mlinfra_assets.feature_store.engine.rows import VALUE, InputColumn, dtype_of, input_types
 from mlinfra_assets.feature_store.online.errors import DamagedBaseError
+from mlinfra_assets.feature_store.online.kernel.form import tail_seed
+from mlinfra_assets.feature_store.online.kernel.memory import checksum_of
 from mlinfra_assets.feature_store.online.keys import encode_key
 from mlinfra_assets.feature_store.view import FeatureView
 
-_CHECKED = Struct("<II")
+_CHECKED = Struct("<Iq")
 _COORDINATES = (
     (names.EVENT_TIME, "event_time", "<i8"),
     (names.KNOWN_AT, "known_at", "<i8"),
@@ -83,7 +84,7 @@ def record_type(inputs: int) -> np.dtype:
     """The part of a record that is of one size, for a view with so many inputs."""
     coordinates = [(name, kind) for _, name, kind in _COORDINATES]
     values = [("validity", "u1", (inputs,)), ("values", "<i8", (inputs,))] if inputs else []
-    return np.dtype([("length", "<u4"), ("crc", "<u4"), *coordinates, *values])
+    return np.dtype([("length", "<u4"), ("checksum", "<i8"), *coordinates, *values])
 
 
 def encode_records(view: FeatureView, rows: pl.DataFrame) -> list[TailRecord]:
@@ -104,9 +105,10 @@ def encode_records(view: FeatureView, rows: pl.DataFrame) -> list[TailRecord]:
         fixed["values"][:, j] = _stored(column, texts)
     fixed["length"] = fixed.itemsize + np.array([sum(map(len, row)) for row in texts], np.int64)
     keys = rows.select(view.join_keys).iter_rows()
+    seed = tail_seed(input_types(view))
     places = zip(fixed["partition"].tolist(), fixed["offset"].tolist(), fixed["known_at"].tolist(), strict=True)
     return [
-        TailRecord(encode_key(view.key_schema, key), *place, _sealed(row.tobytes() + b"".join(words)))
+        TailRecord(encode_key(view.key_schema, key), *place, _sealed(row.tobytes() + b"".join(words), seed))
         for key, place, row, words in zip(keys, places, fixed, texts, strict=True)
     ]
 
@@ -124,7 +126,7 @@ def decode_tail(view: FeatureView, data: bytes, wanted: Collection[int] | None =
     """
     kinds = input_types(view)
     kind = record_type(len(kinds))
-    begins = list(_begins(data, kind.itemsize))
+    begins = list(_begins(data, kind.itemsize, tail_seed(kinds)))
     fixed = np.frombuffer(b"".join(data[begin : begin + kind.itemsize] for begin in begins), kind)
     chosen = range(len(kinds)) if wanted is None else wanted
     inputs = {j: _numbers(kinds[j], fixed, j) for j in chosen if kinds[j].kind != "string"}
@@ -149,22 +151,22 @@ def _stored(column: InputColumn, texts: list[list[bytes]]) -> np.ndarray:
     return sizes
 
 
-def _sealed(record: bytes) -> bytes:
+def _sealed(record: bytes, seed: int) -> bytes:
     """The record with its checksum, which is over everything but length and checksum."""
     length, _ = _CHECKED.unpack_from(record)
     body = record[_CHECKED.size :]
-    return _CHECKED.pack(length, zlib.crc32(body)) + body
+    return _CHECKED.pack(length, checksum_of(body, seed)) + body
 
 
-def _begins(data: bytes, least: int) -> Iterator[int]:
+def _begins(data: bytes, least: int, seed: int) -> Iterator[int]:
     at, end, whole = 0, len(data), memoryview(data)
     while at < end:
         if end - at < least:
             raise DamagedBaseError("its tail is cut off")
-        length, crc = _CHECKED.unpack_from(data, at)
+        length, checksum = _CHECKED.unpack_from(data, at)
         if not least <= length <= end - at:
             raise DamagedBaseError("its tail is cut off, or another view's")
-        if crc != zlib.crc32(whole[at + _CHECKED.size : at + length]):
+        if checksum != checksum_of(whole[at + _CHECKED.size : at + length], seed):
             raise DamagedBaseError("its tail is not as it was written: a checksum differs")
         yield at
         at += length

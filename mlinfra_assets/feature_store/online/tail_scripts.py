@@ -8,8 +8,8 @@ has lost some: it counts as none. Offsets are compared as texts, since Lua's num
 from __future__ import annotations
 
 WHOLE = """
-local function whole_tail(version, records)
-  local text = redis.call('HGET', KEYS[1], 'tail:' .. version)
+local function whole_tail(version, records, state)
+  local text = redis.call('HGET', state or KEYS[1], 'tail:' .. version)
   if text and redis.call('HLEN', records) == cjson.decode(text).entities then return text end
   return false
 end

@@ -21,6 +21,9 @@ def trim(view: FeatureView, rows: PreparedRows, since: int) -> PreparedRows:
     keep = np.ones(len(rows), np.bool_)
     if view.reach is not None:
         keep = event_time > since - view.reach
+    elif rows.replaced is None and len(rows) and _asks_for_latest_rows(view):
+        longest = max(((a.window or 0) + (a.hop or 0) for a in view.aggregates), default=0)
+        keep = (event_time > since - longest) | _from_latest(rows, since)
     lengths = np.diff(starts)
     if view.ttl is not None and len(rows):
         newest = event_time[np.maximum(starts[1:] - 1, 0)]
@@ -40,3 +43,18 @@ def trim(view: FeatureView, rows: PreparedRows, since: int) -> PreparedRows:
         keys=None if rows.keys is None else rows.keys[left],
         partition=None if rows.partition is None else rows.partition[order],
     )
+
+
+def _asks_for_latest_rows(view: FeatureView) -> bool:
+    """Whether what has no window rests on nothing but the latest row."""
+    latest = [a.where is None and a.function in {"latest", "since_last"} for a in view.aggregates if a.window is None]
+    return all(latest)
+
+
+def _from_latest(rows: PreparedRows, since: int) -> np.ndarray:
+    """The row that is an entity's latest at a moment, and all behind it in order: bool[n]. No other is it later."""
+    seen = np.maximum(rows.event_time, rows.known_at) <= since
+    places = np.arange(len(rows))
+    lengths = np.diff(rows.starts)
+    latest = np.maximum.reduceat(np.where(seen, places, -1), rows.starts[:-1][lengths > 0])
+    return places >= np.repeat(latest, lengths[lengths > 0])

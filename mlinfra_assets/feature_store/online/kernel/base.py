@@ -7,6 +7,7 @@ import numpy as np
 from mlinfra_assets.feature_store.engine.compiled import compiled_part
 from mlinfra_assets.feature_store.online.kernel import form
 from mlinfra_assets.feature_store.online.kernel.memory import (
+    Number,
     checksum,
     load_8,
     load_16,
@@ -27,7 +28,7 @@ REF_BITS = 30
 
 
 @compiled_part
-def rows_of(address: int, size: int, columns: int) -> int:
+def rows_of(address: Number, size: Number, columns: Number) -> int:
     """The number of rows that a base says it has, if there is room for their times in it."""
     if size < HEAD + columns:
         return DAMAGED
@@ -37,16 +38,14 @@ def rows_of(address: int, size: int, columns: int) -> int:
 
 @compiled_part
 def read_base(
-    origin: int,
-    address: int,
-    size: int,
-    seed: int,
-    t: int,
+    origin: Number,
+    address: Number,
+    size: Number,
+    seed: Number,
+    t: Number,
     forms: np.ndarray,
     places: np.ndarray,
-    event_time: np.ndarray,
-    known_at: np.ndarray,
-    partition: np.ndarray,
+    order: np.ndarray,
     seen: np.ndarray,
     values: np.ndarray,
     validity: np.ndarray,
@@ -64,9 +63,7 @@ def read_base(
         t: The moment asked about, microseconds since 1970 UTC.
         forms: int64[columns], of the view.
         places: int64[columns], where each column goes; -1: nowhere.
-        event_time: int64[room], filled.
-        known_at: int64[room], filled.
-        partition: int64[room], filled.
+        order: int64[5, room], filled: event time, known-at time, partition, offset (-1) and place of each row.
         seen: uint8[room], filled: whether a row counts at t as known at t.
         values: int64[wanted, room], filled; doubles as their bits.
         validity: uint8[wanted, room], filled.
@@ -90,20 +87,23 @@ def read_base(
     parted = 4 if flags & PARTITIONS else 0
     if count > (end - at) // (8 + lag + parted):
         return DAMAGED
+    times = at
+    lags = times + 8 * count
+    partitions = lags + lag * count
+    at = partitions + parted * count
     for i in range(count):
-        event_time[i] = load_64(at + 8 * i)
-    at += 8 * count
-    for i in range(count):
-        known_at[i] = event_time[i]
+        event_time = load_64(times + 8 * i)
+        known_at = event_time
         if lag == 4:
-            known_at[i] += load_32(at + 4 * i)
+            known_at += load_32(lags + 4 * i)
         elif lag == 8:
-            known_at[i] += load_64(at + 8 * i)
-        seen[i] = event_time[i] <= t and known_at[i] <= t
-    at += lag * count
-    for i in range(count):
-        partition[i] = load_32(at + 4 * i) if parted else 0
-    at += parted * count
+            known_at += load_64(lags + 8 * i)
+        order[0, i] = event_time
+        order[1, i] = known_at
+        order[2, i] = load_32(partitions + 4 * i) if parted else 0
+        order[3, i] = -1
+        order[4, i] = i
+        seen[i] = event_time <= t and known_at <= t
     for j in range(columns):
         how = load_u8(address + HEAD + j)
         width = 1 << (how & 3)
@@ -137,7 +137,7 @@ def read_base(
 
 
 @compiled_part
-def _read_values(at: int, count: int, width: int, unsigned: bool, values: np.ndarray) -> None:
+def _read_values(at: Number, count: Number, width: Number, unsigned: Number, values: np.ndarray) -> None:
     if width == 8:
         for i in range(count):
             values[i] = load_64(at + 8 * i)
@@ -154,11 +154,11 @@ def _read_values(at: int, count: int, width: int, unsigned: bool, values: np.nda
 
 @compiled_part
 def _read_words(
-    origin: int,
-    at: int,
-    end: int,
-    count: int,
-    place: int,
+    origin: Number,
+    at: Number,
+    end: Number,
+    count: Number,
+    place: Number,
     values: np.ndarray,
     validity: np.ndarray,
     flat: np.ndarray,
@@ -192,7 +192,7 @@ def _read_words(
 
 
 @compiled_part
-def _hide_replaced(at: int, end: int, count: int, t: int, seen: np.ndarray) -> int:
+def _hide_replaced(at: Number, end: Number, count: Number, t: Number, seen: np.ndarray) -> int:
     """Rows whose place a later version has taken are not seen; where this ends, -1 if it is none."""
     if end - at < 8 * (count + 1):
         return DAMAGED

@@ -20,6 +20,7 @@ from mlinfra_assets.feature_store.online.kernel.program import Program
 from mlinfra_assets.feature_store.view import Feature, FeatureView
 
 _EXTREMES = {"min": kinds.SMALLEST, "max": kinds.LARGEST, "first": kinds.FIRST, "last": kinds.LAST}
+_ORDERS = {kinds.SMALLEST, kinds.LARGEST, kinds.DISTINCT}
 _PARTS = {"year": Op.YEAR, "month": Op.MONTH, "day": Op.DAY, "weekday": Op.WEEKDAY}
 _HOURS = {"hour": (UNITS["h"], 24), "minute": (UNITS["m"], 60)}
 _ARITHMETIC = {
@@ -69,6 +70,7 @@ class _Compiler:
         self._code: list[tuple[int, int, int, int, int, int]] = []
         self._slots: dict[Node, int] = {}
         self._count = 0
+        self._orders_texts = False
 
     def program(self) -> Program:
         """The tables."""
@@ -80,6 +82,8 @@ class _Compiler:
         masks = [-1 if where < 0 else self._columns[where] for where in self._masks]
         return Program(
             seed=form.seed(self._types, replaced=bool(self._whole.dataset.primary_key)),
+            tail_seed=form.tail_seed(self._types),
+            orders_texts=self._orders_texts,
             ttl=-1 if self._view.ttl is None else self._view.ttl,
             forms=all_forms,
             places=places,
@@ -134,7 +138,7 @@ class _Compiler:
             raise NotCompiledError
         return self._emit(Op.CONSTANT_FLOAT, imm=_bits(float(node.value)))
 
-    def _aggregate(self, a: Aggregate) -> int:  # noqa: C901 - one line for each function
+    def _aggregate(self, a: Aggregate) -> int:
         kind = INT64 if a.of is None else self._types[self._inputs[a.of]]
         power = 10**kind.scale
         floats = kind == FLOAT64
@@ -179,6 +183,8 @@ class _Compiler:
 
     def _reduction(self, kind: int, a: Aggregate, of: Node | None, other: int = -1) -> int:
         column = -1 if of is None else self._column(of)
+        if kind in _ORDERS and of is not None and self._types[self._inputs[of]] == STRING:
+            self._orders_texts = True
         where = -1
         if a.where is not None:
             self._column(a.where)
@@ -198,7 +204,7 @@ class _Compiler:
             return slot
         return self._emit(Op.RESCALE, slot, imm=10 ** (wanted.scale - given.scale))
 
-    def _call(self, node: Call) -> int:  # noqa: C901, PLR0911 - one line for each operator
+    def _call(self, node: Call) -> int:
         types = [self._type(arg) for arg in node.args]
         if node.operator == "is_null":
             return self._emit(Op.IS_NULL, self._slot(node.args[0]))

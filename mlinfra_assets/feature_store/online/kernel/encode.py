@@ -7,6 +7,7 @@ import numpy as np
 from mlinfra_assets.feature_store.engine.compiled import compiled_part
 from mlinfra_assets.feature_store.online.kernel import form
 from mlinfra_assets.feature_store.online.kernel.memory import (
+    Number,
     checksum,
     load_64,
     load_u8,
@@ -25,7 +26,7 @@ used, which words these are, the bytes of all words, and where each ends."""
 
 @compiled_part
 def room_for(
-    first: int, last: int, starts: np.ndarray, forms: np.ndarray, columns: np.ndarray, replaced: np.ndarray
+    first: Number, last: Number, starts: np.ndarray, forms: np.ndarray, columns: np.ndarray, replaced: np.ndarray
 ) -> int:
     """Bytes that the bases of entities first to last (exclusive) take at most."""
     rows = starts[last] - starts[first]
@@ -42,9 +43,9 @@ def room_for(
 
 @compiled_part
 def encode_bases(
-    first: int,
-    last: int,
-    seed: int,
+    first: Number,
+    last: Number,
+    seed: Number,
     starts: np.ndarray,
     event_time: np.ndarray,
     known_at: np.ndarray,
@@ -54,7 +55,7 @@ def encode_bases(
     replaced: np.ndarray,
     replaced_event: np.ndarray,
     replaced_known: np.ndarray,
-    has_replaced: bool,
+    has_replaced: Number,
     data: np.ndarray,
     ends: np.ndarray,
 ) -> None:
@@ -132,7 +133,7 @@ def encode_bases(
 
 @compiled_part
 def _encode_column(
-    how_at: int, at: int, entity: int, low: int, high: int, kind: int, columns: np.ndarray, j: int
+    how_at: Number, at: Number, entity: Number, low: Number, high: Number, kind: Number, columns: np.ndarray, j: Number
 ) -> int:
     values, valid = columns[j, VALUES], columns[j, VALID]
     least = np.int64(0)
@@ -184,5 +185,5 @@ def _encode_column(
 
 
 @compiled_part
-def _word_size(columns: np.ndarray, j: int, word: int) -> int:
+def _word_size(columns: np.ndarray, j: Number, word: Number) -> int:
     return load_64(columns[j, ENDS] + 8 * word + 8) - load_64(columns[j, ENDS] + 8 * word)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -46,16 +46,37 @@ class Answer:
     latest: list[int]
 
 
-def evaluate_bases(program: Program, bases: Sequence[bytes | None], t: int) -> Answer | None:
+_NOTHING_PAST = np.zeros((0, 3), np.int64)
+
+
+def evaluate_bases(
+    program: Program,
+    bases: Sequence[bytes | None],
+    t: int,
+    tails: Sequence[bytes | None] | None = None,
+    past: np.ndarray = _NOTHING_PAST,
+) -> Answer | None:
     """The features at t (microseconds since 1970 UTC) as known at t; None if only the engine can say.
 
+    Args:
+        program: What is asked.
+        bases: Of each entity.
+        t: The moment.
+        tails: Of each entity. None: there are none.
+        past: int64[partitions, 3]: of each the offset past which and up to which records count.
+
     Raises:
-        DamagedError: A base is cut, changed, or another view's.
+        DamagedError: A base or a record is cut, changed, or another view's.
     """
     count = len(bases)
-    whole = b"".join([base or b"" for base in bases])
-    bounds = np.zeros(count + 1, np.int64)
-    np.cumsum([len(base) if base else 0 for base in bases], out=bounds[1:])
+    sizes = np.zeros(2 * count + 1, np.int64)
+    sizes[1::2] = [len(base) if base else 0 for base in bases]
+    if tails is None:
+        whole = b"".join([base or b"" for base in bases])
+    else:
+        whole = b"".join([part or b"" for pair in zip(bases, tails, strict=True) for part in pair])
+        sizes[2::2] = [len(tail) if tail else 0 for tail in tails]
+    bounds = np.cumsum(sizes)
     features = len(program.outputs)
     results = np.empty((features, count), np.int64)
     valid = np.empty((features, count), np.uint8)
@@ -64,8 +85,11 @@ def evaluate_bases(program: Program, bases: Sequence[bytes | None], t: int) -> A
         np.frombuffer(whole, np.uint8),
         bounds,
         t,
+        past,
         program.seed,
+        program.tail_seed,
         program.ttl,
+        program.orders_texts,
         program.forms,
         program.places,
         program.kinds,
@@ -91,6 +115,13 @@ def evaluate_bases(program: Program, bases: Sequence[bytes | None], t: int) -> A
         # A time that Python's calendar does not have.
         return None
     return Answer(columns, status.tolist(), latest.tolist())
+
+
+def as_past(past: Mapping[int, tuple[int, int]]) -> np.ndarray:
+    """`TailState.past` as `evaluate_bases` takes it."""
+    if not past:
+        return _NOTHING_PAST
+    return np.array([(partition, covered, at) for partition, (covered, at) in past.items()], np.int64)
 
 
 def _columns(program: Program, results: np.ndarray, valid: np.ndarray, whole: bytes) -> list[list[Any]]:

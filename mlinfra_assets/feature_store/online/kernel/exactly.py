@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from mlinfra_assets.feature_store.engine.compiled import compiled_part
+from mlinfra_assets.feature_store.online.kernel.memory import Number
 
 EXACT_DOUBLE = 2**53
 CLOSE_TO_OVERFLOW = 2.0**62
@@ -14,7 +15,7 @@ _ROUNDINGS = 2.0**-51
 
 
 @compiled_part
-def sum_floats(values: np.ndarray) -> tuple[bool, float]:
+def sum_floats(values: np.ndarray) -> tuple[bool, Number]:
     """The correctly rounded sum of finite doubles, and whether it is certain to be that.
 
     The error of each addition is added up beside the sum, after Ogita, Rump, Oishi, "Accurate sum and dot product",
@@ -39,27 +40,27 @@ def sum_floats(values: np.ndarray) -> tuple[bool, float]:
 
 
 @compiled_part
-def add(left: int, right: int) -> tuple[bool, int]:
+def add(left: Number, right: Number) -> tuple[bool, Number]:
     """Left + right, and whether it fits in 64 bits."""
     result = left + right
     return ((left ^ result) & (right ^ result)) >= 0, result
 
 
 @compiled_part
-def subtract(left: int, right: int) -> tuple[bool, int]:
+def subtract(left: Number, right: Number) -> tuple[bool, Number]:
     """Left - right, and whether it fits in 64 bits."""
     result = left - right
     return ((left ^ right) & (left ^ result)) >= 0, result
 
 
 @compiled_part
-def multiply(left: int, right: int) -> tuple[bool, int]:
+def multiply(left: Number, right: Number) -> tuple[bool, Number]:
     """Left * right, and whether it is certain to fit in 64 bits."""
     return abs(float(left) * float(right)) < CLOSE_TO_OVERFLOW, left * right
 
 
 @compiled_part
-def divide(numerator: int, denominator: int, up: int, down: int) -> tuple[bool, float]:
+def divide(numerator: Number, denominator: Number, up: Number, down: Number) -> tuple[bool, Number]:
     """Numerator * up / (denominator * down) rounded once, and whether it is; the denominator is not 0."""
     near = EXACT_DOUBLE // up
     below = EXACT_DOUBLE // down

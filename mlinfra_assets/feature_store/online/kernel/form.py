@@ -36,5 +36,14 @@ def forms(kinds: tuple[ColumnType, ...]) -> np.ndarray:
 
 def seed(kinds: tuple[ColumnType, ...], *, replaced: bool) -> int:
     """What the checksum starts from: of a view with other columns it is another, so that bases are not mixed up."""
-    text = ",".join(["base-2", *map(str, kinds), str(replaced)])
+    return _seed("base-2", *map(str, kinds), str(replaced))
+
+
+def tail_seed(kinds: tuple[ColumnType, ...]) -> int:
+    """As `seed`, for each record of a tail."""
+    return _seed("tail-2", *map(str, kinds))
+
+
+def _seed(*parts: str) -> int:
+    text = ",".join(parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little", signed=True)

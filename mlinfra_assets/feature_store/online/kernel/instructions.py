@@ -7,9 +7,8 @@ import math
 import numpy as np
 
 from mlinfra_assets.feature_store.engine.compiled import compiled_part
-from mlinfra_assets.feature_store.online.kernel.base import REF_BITS
 from mlinfra_assets.feature_store.online.kernel.exactly import EXACT_DOUBLE, add, divide, multiply, subtract
-from mlinfra_assets.feature_store.online.kernel.memory import as_float
+from mlinfra_assets.feature_store.online.kernel.memory import Number, as_float
 from mlinfra_assets.feature_store.online.kernel.opcodes import Op
 
 SECOND = 1_000_000
@@ -40,7 +39,7 @@ SECONDS, DAY_SECONDS = int(Op.SECONDS), int(Op.DAY_SECONDS)
 @compiled_part
 def finish(
     code: np.ndarray,
-    t: int,
+    t: Number,
     counts: np.ndarray,
     strange: np.ndarray,
     found: np.ndarray,
@@ -98,9 +97,7 @@ def finish(
             elif op == INTERVAL:
                 there[out] = counts[a] > 1
                 if there[out]:
-                    sure, double[out] = divide(
-                        event_time[found[c]] - event_time[found[b]], counts[a] - 1, 1, SECOND
-                    )
+                    sure, double[out] = divide(event_time[found[c]] - event_time[found[b]], counts[a] - 1, 1, SECOND)
             else:
                 row = found[a]
                 there[out] = strange[a] == 0 and row >= 0
@@ -241,14 +238,14 @@ def finish(
 
 
 @compiled_part
-def _to_double(value: int, power: int) -> tuple[bool, float]:
+def _to_double(value: Number, power: Number) -> tuple[bool, Number]:
     if power == 1:
         return True, float(value)
     return divide(value, 1, 1, power)
 
 
 @compiled_part
-def _variance(count: int, total: int, squares: int, power: float) -> tuple[bool, float]:
+def _variance(count: Number, total: Number, squares: Number, power: Number) -> tuple[bool, Number]:
     number = float(count)
     left = number * squares
     right = float(total) * float(total)
@@ -258,7 +255,7 @@ def _variance(count: int, total: int, squares: int, power: float) -> tuple[bool,
 
 
 @compiled_part
-def _civil(days: int) -> tuple[int, int, int]:
+def _civil(days: Number) -> tuple[Number, Number, Number]:
     """Year, month and day of days since 1970, after Hinnant, "chrono-compatible low-level date algorithms", 2013."""
     shifted = days + 719_468
     era = shifted // 146_097

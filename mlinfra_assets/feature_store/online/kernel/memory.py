@@ -5,7 +5,7 @@ Nothing here looks whether an address may be read or written: who calls has.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from llvmlite import ir
@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from mlinfra_assets.feature_store.engine.compiled import compiled_part
 
 
-def _loader(bits: int, *, signed: bool):  # noqa: ANN202 - what numba makes of it
+def _loader(bits: int, *, signed: bool) -> Any:  # noqa: ANN401 - what numba makes of it
     @intrinsic
     def load(_context: Any, _address: Any):  # noqa: ANN202, ANN401 - numba's own types
         def generate(_context: Any, builder: Any, _signature: Any, args: Any):  # noqa: ANN202, ANN401
@@ -31,7 +31,7 @@ def _loader(bits: int, *, signed: bool):  # noqa: ANN202 - what numba makes of i
     return load
 
 
-def _storer(bits: int):  # noqa: ANN202 - what numba makes of it
+def _storer(bits: int) -> Any:  # noqa: ANN401 - what numba makes of it
     @intrinsic
     def store(_context: Any, _address: Any, _value: Any):  # noqa: ANN202, ANN401 - numba's own types
         def generate(_context: Any, builder: Any, _signature: Any, args: Any):  # noqa: ANN202, ANN401
@@ -53,32 +53,29 @@ load_64 = _loader(64, signed=True)
 store_8, store_16, store_32, store_64 = (_storer(bits) for bits in (8, 16, 32, 64))
 
 
-@intrinsic
-def as_float(_context: Any, _bits: Any):  # noqa: ANN201, ANN401 - numba's own types
-    """The double of 64 bits."""
+def _bitcast(given: Any, wanted: Any, kind: ir.Type) -> Any:  # noqa: ANN401 - what numba makes of it
+    @intrinsic
+    def cast(_context: Any, _value: Any):  # noqa: ANN202, ANN401 - numba's own types
+        def generate(_context: Any, builder: Any, _signature: Any, args: Any):  # noqa: ANN202, ANN401
+            return builder.bitcast(args[0], kind)
 
-    def generate(_context: Any, builder: Any, _signature: Any, args: Any):  # noqa: ANN202, ANN401
-        return builder.bitcast(args[0], ir.DoubleType())
+        return wanted(given), generate
 
-    return types.float64(types.int64), generate
-
-
-@intrinsic
-def as_bits(_context: Any, _value: Any):  # noqa: ANN201, ANN401 - numba's own types
-    """The 64 bits of a double."""
-
-    def generate(_context: Any, builder: Any, _signature: Any, args: Any):  # noqa: ANN202, ANN401
-        return builder.bitcast(args[0], ir.IntType(64))
-
-    return types.int64(types.float64), generate
+    return cast
 
 
+as_float = _bitcast(types.int64, types.float64, ir.DoubleType())
+"""The double of 64 bits."""
+as_bits = _bitcast(types.float64, types.int64, ir.IntType(64))
+"""The 64 bits of a double."""
+
+Number: TypeAlias = Any  # of NumPy or of Python: compiled they are one
 _FACTOR = np.uint64(0x9E37_79B9_7F4A_7C15)
 _FOLD = np.uint64(32)
 
 
 @compiled_part
-def checksum(address: int, size: int, seed: int) -> int:
+def checksum(address: Number, size: Number, seed: Number) -> Number:
     """64 bits over `size` bytes: two that differ in one of their words of 8 bytes, or in their size, never agree.
 
     Every step is one to one in what it takes up and in what it goes on from.
@@ -111,3 +108,9 @@ def checksum(address: int, size: int, seed: int) -> int:
         a = (a ^ other) * _FACTOR
         a ^= a >> _FOLD
     return np.int64(a)
+
+
+def checksum_of(data: bytes | memoryview, seed: int) -> int:
+    """The checksum over some bytes."""
+    array = np.frombuffer(data, np.uint8)
+    return checksum(array.ctypes.data, len(array), seed)

@@ -15,6 +15,8 @@ class Program:
 
     Attributes:
         seed: What the checksum of the view's bases starts from.
+        tail_seed: What those of its tails' records start from.
+        orders_texts: Whether strings are compared with each other: a tail's have no numbers in order.
         ttl: The view's, microseconds; -1: none.
         forms: int64[columns], how the values of each of the whole view's inputs stand in a base.
         places: int64[columns], the place of each among the columns that are read; -1: it is not.
@@ -29,6 +31,8 @@ class Program:
     """
 
     seed: int
+    tail_seed: int
+    orders_texts: bool
     ttl: int
     forms: np.ndarray
     places: np.ndarray

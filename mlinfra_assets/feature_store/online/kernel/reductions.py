@@ -8,7 +8,7 @@ import numpy as np
 
 from mlinfra_assets.feature_store.engine.compiled import compiled_part
 from mlinfra_assets.feature_store.online.kernel.exactly import sum_floats
-from mlinfra_assets.feature_store.online.kernel.memory import as_float
+from mlinfra_assets.feature_store.online.kernel.memory import Number, as_float
 
 COUNT, INTEGERS, FLOATS, SMALLEST, LARGEST, FIRST, LAST, DISTINCT, SQUARES, DEVIATIONS = range(10)
 """Kinds. `SQUARES` of integers; `DEVIATIONS` of doubles from their mean, squared, the sum in another reduction."""
@@ -19,17 +19,17 @@ _HALF = 2**31
 
 @compiled_part
 def reduce_rows(
-    kind: int,
-    low: int,
-    high: int,
+    kind: Number,
+    low: Number,
+    high: Number,
     mask: np.ndarray,
-    whole: bool,
+    whole: Number,
     values: np.ndarray,
     validity: np.ndarray,
-    there: bool,
-    width: int,
-    is_float: bool,
-    mean: float,
+    there: Number,
+    width: Number,
+    is_float: Number,
+    mean: Number,
     scratch: np.ndarray,
     table: np.ndarray,
 ) -> tuple[bool, int, int, int, float]:

@@ -12,8 +12,9 @@ from mlinfra_assets.feature_store.online.kernel import reductions as kinds
 from mlinfra_assets.feature_store.online.kernel.base import read_base, rows_of
 from mlinfra_assets.feature_store.online.kernel.form import FLOAT
 from mlinfra_assets.feature_store.online.kernel.instructions import finish
-from mlinfra_assets.feature_store.online.kernel.memory import as_bits
+from mlinfra_assets.feature_store.online.kernel.memory import Number, as_bits
 from mlinfra_assets.feature_store.online.kernel.reductions import reduce_rows
+from mlinfra_assets.feature_store.online.kernel.tail import read_tail, tail_room
 
 DONE, TOO_HARD = -1, -2
 DEVIATIONS = kinds.DEVIATIONS
@@ -23,9 +24,12 @@ DEVIATIONS = kinds.DEVIATIONS
 def run(
     data: np.ndarray,
     bounds: np.ndarray,
-    t: int,
-    seed: int,
-    ttl: int,
+    t: Number,
+    past: np.ndarray,
+    seed: Number,
+    tail_seed: Number,
+    ttl: Number,
+    orders_texts: Number,
     forms: np.ndarray,
     places: np.ndarray,
     kinds_of: np.ndarray,
@@ -33,7 +37,7 @@ def run(
     masks: np.ndarray,
     wanted: np.ndarray,
     code: np.ndarray,
-    slots: int,
+    slots: Number,
     outputs: np.ndarray,
     results: np.ndarray,
     valid: np.ndarray,
@@ -43,11 +47,14 @@ def run(
     """Evaluate the features of some entities.
 
     Args:
-        data: uint8[bytes], their bases one after the other.
-        bounds: int64[entities + 1], where each begins; an entity without bytes has no rows.
+        data: uint8[bytes], their bases and tails one after the other.
+        bounds: int64[2 * entities + 1], where each begins: of each entity its base, then its tail; both may be empty.
         t: The moment, microseconds since 1970 UTC.
+        past: As in `read_tail`.
         seed: As in `Program`, like those that follow; `wanted` are its reductions, `kinds_of` its kinds.
+        tail_seed: As in `Program`.
         ttl: As in `Program`.
+        orders_texts: As in `Program`.
         forms: As in `Program`.
         places: As in `Program`.
         kinds_of: As in `Program`.
@@ -69,22 +76,25 @@ def run(
     room = 1
     most = 0
     for e in range(len(status)):
-        size = bounds[e + 1] - bounds[e]
+        size = bounds[2 * e + 1] - bounds[2 * e]
+        rows = tail_room(bounds[2 * e + 2] - bounds[2 * e + 1], len(forms))
+        if rows > 0 and orders_texts:
+            return TOO_HARD
         if size > 0:
-            rows = rows_of(origin + bounds[e], size, len(forms))
-            if rows < 0:
+            found_rows = rows_of(origin + bounds[2 * e], size, len(forms))
+            if found_rows < 0:
                 return e
-            room = max(room, rows)
-            most = max(most, size)
-    event_time = np.empty(room, np.int64)
-    known_at = np.empty(room, np.int64)
-    partition = np.empty(room, np.int64)
+            rows += found_rows
+        room = max(room, rows)
+        most = max(most, size // 4 + rows * len(forms))
+    order = np.empty((5, room), np.int64)
+    event_time = order[0]
     seen = np.empty((len(masks), room), np.uint8)
     all_seen = np.zeros(len(masks), np.uint8)
     values = np.empty((len(kinds_of) + 1, room), np.int64)
     validity = np.ones((len(kinds_of) + 1, room), np.uint8)
     flat = np.ones((len(kinds_of) + 1, 3), np.int64)
-    words = np.empty(most // 4 + 1, np.int64)
+    words = np.empty(most + 1, np.int64)
     texts = np.zeros(1, np.int64)
     scratch = np.empty(room, np.float64)
     size = 4
@@ -101,19 +111,18 @@ def run(
     there = np.zeros(slots, np.uint8)
     for e in range(len(status)):
         rows = 0
-        if bounds[e + 1] > bounds[e]:
-            texts[0] = 0
+        texts[0] = 0
+        begin, middle, end = bounds[2 * e], bounds[2 * e + 1], bounds[2 * e + 2]
+        if middle > begin:
             rows = read_base(
                 origin,
-                origin + bounds[e],
-                bounds[e + 1] - bounds[e],
+                origin + begin,
+                middle - begin,
                 seed,
                 t,
                 forms,
                 places,
-                event_time,
-                known_at,
-                partition,
+                order,
                 seen[0],
                 values,
                 validity,
@@ -121,8 +130,30 @@ def run(
                 words,
                 texts,
             )
-            if rows < 0:
-                return e
+        elif end > middle:
+            for j in range(len(kinds_of)):
+                flat[j, 0], flat[j, 1], flat[j, 2] = 1, 1, 0
+        if end > middle and rows >= 0:
+            rows = read_tail(
+                origin,
+                origin + middle,
+                end - middle,
+                tail_seed,
+                t,
+                past,
+                forms,
+                places,
+                rows,
+                order,
+                seen[0],
+                values,
+                validity,
+                flat,
+                words,
+                texts,
+            )
+        if rows < 0:
+            return e
         high = rows
         while high > 0 and event_time[high - 1] > t:
             high -= 1

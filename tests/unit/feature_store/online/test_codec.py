@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import zlib
 
 import numpy as np
 import pytest
@@ -9,10 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlinfra_assets.feature_store.engine.prepare import prepare
-from mlinfra_assets.feature_store.engine.rows import EntityRows
+from mlinfra_assets.feature_store.engine.rows import EntityRows, input_types
 from mlinfra_assets.feature_store.errors import FeatureOverflowError
 from mlinfra_assets.feature_store.online.codec import BaseEncoder, decode
 from mlinfra_assets.feature_store.online.errors import DamagedBaseError
+from mlinfra_assets.feature_store.online.kernel import form
+from mlinfra_assets.feature_store.online.kernel.memory import checksum_of
 from tests.support.feature_cases import Case, cases
 from tests.support.shop_lines import shop_lines
 from tests.support.shop_models import shop_view
@@ -79,8 +80,9 @@ def test_nonsense_with_a_right_checksum_is_refused_or_read(shop, data):
     for _ in range(data.draw(st.integers(1, 3))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     body = bytes(body[: data.draw(st.integers(0, len(body)))])
+    checksum = checksum_of(body, form.seed(input_types(view), replaced=False))
     with contextlib.suppress(DamagedBaseError):
-        decode(view, b"MLB1" + zlib.crc32(body).to_bytes(4, "little") + body)
+        decode(view, checksum.to_bytes(8, "little", signed=True) + body)
 
 
 def test_the_base_of_another_view_is_refused(shop):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlinfra_assets import names
+from mlinfra_assets.clock import to_micros
 from mlinfra_assets.feature_store.canonical import view_to_dict
 from mlinfra_assets.feature_store.engine.gather import PLACE
 from mlinfra_assets.feature_store.errors import FeatureOverflowError
@@ -151,7 +153,14 @@ def judged(case: Case, watermark: Positions, key: tuple, t: int, values: Any) ->
         expected = read(view_to_dict(case.view), rows, key, t, t)
     except TooLargeError:
         pytest.fail("the judge refuses what is served")
-    assert {n: bits(v) for n, v in values.items()} == {n: bits(v) for n, v in expected.items()}
+    assert {n: bits(_as_judged(v)) for n, v in values.items()} == {n: bits(v) for n, v in expected.items()}
+
+
+def _as_judged(value: Any) -> Any:
+    """The judge says times in microseconds."""
+    if isinstance(value, list):
+        return [_as_judged(one) for one in value]
+    return to_micros(value) if isinstance(value, datetime) else value
 
 
 SHOP = with_features(VIEW, HABITS)

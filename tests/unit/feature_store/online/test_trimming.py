@@ -29,7 +29,20 @@ def windowed(primary_key: tuple[str, ...], ttl: str, *, since_last: bool) -> Fea
     return store.create_feature_view("v", [Entity("one", ["a"])], ttl)(features)
 
 
+def latest(primary_key: tuple[str, ...], ttl: str | None, *, windows: bool) -> FeatureView:
+    """A view that needs the latest row of all history, and perhaps what its windows hold."""
+
+    def features(o):
+        found = {"text": o["s"].latest(), "number": o["f"].latest(), "age": o.since_last()}
+        return {**found, "half": o.count("12h"), "hop": o["q"].sum("12h", hop="7h")} if windows else found
+
+    store = FeatureStore({"o": dataset(primary_key)})
+    return store.create_feature_view("v", [Entity("one", ["a"])], ttl)(features)
+
+
 views = st.builds(
+    latest, st.sampled_from([(), ("p",)]), st.sampled_from([None, "12h"]), windows=st.booleans()
+) | st.builds(
     windowed,
     st.sampled_from([(), ("p",), ("p", "c")]),
     st.sampled_from(["1m", "12h", "1d", "2d"]),
@@ -84,3 +97,11 @@ def row(entity: int, at: int) -> dict:
         "_contract_version": "v1",
     }
     return {"a": entity, **values, "_event_time": at, "_known_at": at, **coordinates}
+
+
+def test_of_latest_values_the_latest_rows_stay():
+    view = latest((), None, windows=False)
+    rows = [row(key, START + hours * DAY // 24) for key in (1, 12) for hours in (0, 1, 2, 30)]
+    whole = prepare(view, to_frame(rows))
+    assert trim(view, whole, START + DAY).starts.tolist() == [0, 2, 4]
+    assert trim(view, whole, START + 2 * DAY).starts.tolist() == [0, 1, 2]
