@@ -25,6 +25,7 @@ from mlinfra_assets.serving.measures import (
 )
 from mlinfra_assets.serving.metrics import Metrics
 from mlinfra_assets.serving.observer import Observer
+from mlinfra_assets.serving.plain import PlainFeatures
 from mlinfra_assets.serving.predict import Predictor
 from mlinfra_assets.serving.problems import handle_problems
 from mlinfra_assets.serving.routes.docs import docs_routes
@@ -89,6 +90,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.keys_required, app.state.limits = keys.required, settings
+    app.add_middleware(PlainFeatures, store=store, clock=clock)
     app.add_middleware(Guard, keys=keys, settings=settings)
     app.add_middleware(Gate, keys=keys, settings=settings)
     app.add_middleware(Observer, log=access_log, metrics=metrics)

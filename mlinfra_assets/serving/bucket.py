@@ -34,3 +34,8 @@ class Bucket:
                 return (min(count, 1) - self._held) / self.rate
             self._held -= count
             return 0.0
+
+    def give(self, count: int) -> None:
+        """Give back what was taken."""
+        with self._lock:
+            self._held += count

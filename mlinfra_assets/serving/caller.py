@@ -61,6 +61,12 @@ class Caller:
         if wait and self._bucket is not None:
             raise too_many(f"the key {self.name} may ask about {self._bucket.rate} entities a second", wait)
 
+    def gives_back(self, entities: int) -> None:
+        """Count entities less that were counted before, and not asked about."""
+        self.entities -= entities
+        if self._bucket is not None:
+            self._bucket.give(entities)
+
 
 def too_many(what: str, wait: float) -> HTTPException:
     """The answer to a request that comes too soon; `wait` in seconds."""

@@ -46,7 +46,7 @@ class Guard:
             return
         if body[-1]["type"] == "http.disconnect":
             return  # whoever asked has hung up: there is nobody to answer
-        await self._app(scope, _replay(body, receive), send)
+        await self._app(scope, replay(body, receive), send)
 
     def _head(self, scope: Scope) -> None:
         headers = scope["headers"]
@@ -87,7 +87,8 @@ class Guard:
         return HTTPException(413, f"the request is larger than {self._settings.api_max_body_bytes} bytes", CLOSE)
 
 
-def _replay(messages: list[Message], receive: Receive) -> Receive:
+def replay(messages: list[Message], receive: Receive) -> Receive:
+    """What gives messages that were received already, and then what comes."""
     left = iter(messages)
 
     async def next_message() -> Message:

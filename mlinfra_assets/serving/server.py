@@ -44,7 +44,7 @@ class ApiServer:
             server_header=False,
             access_log=False,
             ws="none",
-            lifespan="off",
+            lifespan="on",
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         self._server = uvicorn.Server(config)
