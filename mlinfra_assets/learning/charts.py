@@ -62,7 +62,7 @@ def lines(
             f'<line x1="{LEFT}" y1="{y(limit):.1f}" x2="{LEFT + width}" y2="{y(limit):.1f}" stroke="#c92a2a" '
             f'stroke-dasharray="5 3"/>'
         )
-        parts.append(_text(LEFT + width + 6, y(limit) + 3, f"limit {limit:g}", colour="#c92a2a"))
+        parts.append(_text(LEFT + 4, y(limit) - 4, f"limit {limit:g}", colour="#c92a2a"))
     for number, (name, row) in enumerate(shown.items()):
         colour = COLOURS[number]
         known = [(x(n), y(v)) for n, v in enumerate(row) if v is not None]
