@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import orjson
 import polars as pl
-from mlinfra_assets.commands.catalogue import open_catalogue
 
+from mlinfra_assets.catalogue.views import open_catalogue
 from mlinfra_assets.clock import SystemClock, to_micros
 from mlinfra_assets.contracts.source import Source, StreamIngest
 from mlinfra_assets.feature_store.engine.evaluate import evaluate
