@@ -168,19 +168,6 @@ def test_a_refused_login_is_said_without_the_password(
     assert "sesame" not in str(error.value)
 
 
-def test_a_broker_that_is_killed_in_mid_read_and_comes_back_loses_and_repeats_nothing(broker: OwnBroker) -> None:
-    with own_topic(broker.servers) as topic:
-        topic.log.append(topic.name, [NewRecord(b"%d" % n + b" " * 2000) for n in range(20_000)])
-        frames = topic.log.read(topic.name, {}, {0: 19_999}, max_records=500, max_bytes=1 << 20)
-        found = [int(value) for value in next(frames)["payload"]]
-        broker.kill()
-        again = threading.Thread(target=broker.start)
-        again.start()
-        found += [int(value) for frame in frames for value in frame["payload"]]
-        again.join()
-        assert found == list(range(20_000))
-
-
 def test_a_topic_that_is_compacted_is_landed_over_its_gaps(broker: OwnBroker, tmp_path: Path) -> None:
     compacted = {"cleanup_policy": "compact", "segment_ms": "50", "min_cleanable_dirty_ratio": "0.01"}
     with own_topic(broker.servers, **compacted) as topic:
@@ -207,3 +194,16 @@ def test_a_topic_that_is_compacted_is_landed_over_its_gaps(broker: OwnBroker, tm
         before = ingestion.table("raw").count()
         ingestion.land()
         assert ingestion.table("raw").count() - before <= 1, "of the compacted part nothing comes again"
+
+
+def test_a_broker_that_is_killed_in_mid_read_and_comes_back_loses_and_repeats_nothing(broker: OwnBroker) -> None:
+    with own_topic(broker.servers) as topic:
+        topic.log.append(topic.name, [NewRecord(b"%d" % n + b" " * 2000) for n in range(20_000)])
+        frames = topic.log.read(topic.name, {}, {0: 19_999}, max_records=500, max_bytes=1 << 20)
+        found = [int(value) for value in next(frames)["payload"]]
+        broker.kill()
+        again = threading.Thread(target=broker.start)
+        again.start()
+        found += [int(value) for frame in frames for value in frame["payload"]]
+        again.join()
+        assert found == list(range(20_000))

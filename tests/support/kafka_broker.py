@@ -6,10 +6,12 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+GONE_SECONDS = 60.0
 SERVICE = Path(__file__).parents[2] / "deploy" / "services"
 
 
@@ -48,8 +50,12 @@ class OwnBroker:
         self._service("stop")
 
     def kill(self) -> None:
-        """Kill it with SIGKILL."""
+        """Kill it with SIGKILL; returns when its ports are free again."""
         os.kill(int((self.folder / "broker.pid").read_text()), signal.SIGKILL)
+        deadline = time.monotonic() + GONE_SECONDS
+        while any(_listens(port) for port in (self.port, self.port + 1)):
+            assert time.monotonic() < deadline, "the killed broker still listens"
+            time.sleep(0.02)
 
     def fall(self) -> None:
         """Kill it, and start it again on the same data."""
@@ -71,6 +77,11 @@ def own_broker(folder: Path, properties: str = "") -> Iterator[OwnBroker]:
         yield broker
     finally:
         broker.stop()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _free_ports() -> int:
