@@ -65,7 +65,7 @@ def _values(name: str, kind: ColumnType, values: Sequence[Any]) -> pl.Series:
             raise RetrievalError(f"the request value {name!r} is a {kind}, and {value!r} is none")
     try:
         return pl.Series(name, values, polars_type(kind), strict=True)
-    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+    except (TypeError, OverflowError, UnicodeEncodeError, pl.exceptions.PolarsError) as error:
         raise RetrievalError(f"the request value {name!r} does not fit in a {kind}: {error}") from error
 
 

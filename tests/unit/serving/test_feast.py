@@ -60,7 +60,10 @@ def test_event_timestamps_are_those_of_the_latest_row_in_protobufs_form(api, loa
 
 def basket_view():
     def basket(stg_order_lines):
-        return {"over_average": request("basket", "float64") > stg_order_lines["line_amount"].mean()}
+        return {
+            "over_average": request("basket", "float64") > stg_order_lines["line_amount"].mean(),
+            "named": request("name", "string") == "x",
+        }
 
     declared = FeatureStore({DATASET.name: DATASET})
     entity = Entity("customer", join_keys=["customer_id"])
@@ -73,6 +76,13 @@ def test_request_values_come_as_columns(api, store):
     found = columns(ask(api, ["basket_features:over_average"], asked))
     assert list(found) == ["customer_id", "over_average"]
     assert found["over_average"]["values"] == [True, False]
+
+
+def test_text_that_is_no_unicode_is_refused(api, store):
+    push(store, basket_view(), LINES, WHOLE)
+    body = b'{"features": ["basket_features:named"], "entities": {"customer_id": [1], "name": ["\\ud800"]}}'
+    answer = api.post("/get-online-features", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, "the request value 'name'" in answer.json()["error"]["message"]) == (422, True)
 
 
 def test_times_are_whole_seconds_as_feast_writes_them(api, store):
