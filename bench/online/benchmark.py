@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -181,11 +183,22 @@ def _server(name: str, command: list[str], folder: Path, scratch: str, store: tu
         said = child.stdout.readline().strip()
         if not said:
             raise SystemExit(f"{name} did not start")
+        _wait_for(int(said), child)
         path = "/v1/features" if name == "project" else "/get-online-features"
         yield Server(name, path, child.pid, int(said))
     finally:
         child.terminate()
         child.wait()
+
+
+def _wait_for(port: int, child: subprocess.Popen[str]) -> None:
+    """Wait until a server listens."""
+    while child.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise SystemExit(f"a server ended with code {child.returncode} before it listened")
 
 
 def _compare(ours: Server, theirs: Server, entities: int) -> None:
@@ -236,8 +249,6 @@ def used_cpu(pid: int) -> float:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -64,18 +64,9 @@ class BaseEncoder:
         room = room_for(first, last, self._rows[0], self._forms, self._columns, self._replaced[0])
         data = np.empty(room, np.uint8)
         ends = np.zeros(last - first, np.int64)
-        encode_bases(
-            first,
-            last,
-            self._seed,
-            *self._rows,
-            self._forms,
-            self._columns,
-            *self._replaced,
-            self._has_replaced,
-            data,
-            ends,
-        )
+        rows, columns = (*self._rows, self._forms, self._columns), (*self._replaced, self._has_replaced)
+        arguments: tuple[Any, ...] = (first, last, self._seed, *rows, *columns, data, ends)
+        encode_bases(*arguments)
         bounds = [0, *ends.tolist()]
         whole = data[: bounds[-1]].tobytes()
         return [whole[begin:end] for begin, end in pairwise(bounds)]
