@@ -35,7 +35,7 @@ def taking(client: redis.Redis, log: StreamLog, clock: Clock, settings: Settings
     app = create_app(OnlineStore(client), log, clock, settings, intake=intake)
     with (
         ApiServer(app, "127.0.0.1", 0) as server,
-        httpx.Client(base_url=server.url, trust_env=False, timeout=60) as caller,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=180) as caller,
     ):
         yield caller
 

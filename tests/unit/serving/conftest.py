@@ -58,7 +58,7 @@ def app(store, log, clock, settings) -> FastAPI:
 def api(app) -> Iterator[httpx.Client]:
     with (
         ApiServer(app, "127.0.0.1", 0) as server,
-        httpx.Client(base_url=server.url, trust_env=False, timeout=60) as caller,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=180) as caller,
     ):
         yield caller
 

@@ -35,7 +35,7 @@ KEYS = ", ".join(
 def serving(store, log, clock, settings):
     with (
         ApiServer(create_app(store, log, clock, settings), "127.0.0.1", 0) as server,
-        httpx.Client(base_url=server.url, trust_env=False, timeout=60) as caller,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=180) as caller,
     ):
         yield caller
 

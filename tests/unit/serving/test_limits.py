@@ -25,7 +25,7 @@ JSON = {"content-type": "application/json"}
 def serving(store, log, clock, settings, **limits):
     with (
         ApiServer(create_app(store, log, clock, replace(settings, **limits)), "127.0.0.1", 0) as server,
-        httpx.Client(base_url=server.url, trust_env=False, timeout=60) as caller,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=180) as caller,
     ):
         yield caller
 

@@ -30,7 +30,7 @@ def body(*customers):
 def serving(store, log, clock, settings, **more):
     with (
         ApiServer(create_app(store, log, clock, replace(settings, **more)), "127.0.0.1", 0) as server,
-        httpx.Client(base_url=server.url, trust_env=False, timeout=60) as caller,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=180) as caller,
     ):
         yield caller
 
