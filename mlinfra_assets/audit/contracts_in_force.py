@@ -25,13 +25,16 @@ class ContractsInForce:
         registry: Where contracts are kept by fingerprint.
         source: The source as declared now: how its records come in.
         default: The contract of rows that neither table knows of.
+        places: The positions (partition, offset) that are asked about; None: all.
     """
 
-    def __init__(self, lake: Lake, registry: Registry, source: Source, default: Contract) -> None:
+    def __init__(
+        self, lake: Lake, registry: Registry, source: Source, default: Contract, places: pl.DataFrame | None = None
+    ) -> None:
         self._registry = registry
         self._source = source
         self._default = default
-        recorded = _recorded(lake, source.name)
+        recorded = _recorded(lake, source.name, places)
         self._changes = _changes(recorded)
         self._releases = recorded.drop_nulls("number").select("number", "fingerprint").unique("number")
         self._contracts = {default.fingerprint: default}
@@ -67,8 +70,9 @@ class ContractsInForce:
         return self._contracts[fingerprint]
 
 
-def _recorded(lake: Lake, source: str) -> pl.DataFrame:
-    """Partition, offset, release and contract of every record that processed or quarantine holds."""
+def _recorded(lake: Lake, source: str, places: pl.DataFrame | None) -> pl.DataFrame:
+    """Partition, offset, release and contract of the records that processed or quarantine holds."""
+    only = [] if places is None else [(names.OFFSET, "in", places["offset"].unique().to_list())]
     frames = [pl.DataFrame(schema=RECORDED)]
     for key in (names.processed(source), names.quarantine(source)):
         table = lake.table(names.table(*key))
@@ -78,7 +82,7 @@ def _recorded(lake: Lake, source: str) -> pl.DataFrame:
         columns = [names.PARTITION, names.OFFSET, names.CONTRACT]
         columns += [names.RELEASE] if names.RELEASE in table.schema().names else []
         frames.append(
-            table.scan(columns=columns)
+            table.scan(columns=columns, where=only)
             .select(
                 pl.col(names.PARTITION).cast(pl.Int32).alias("partition"),
                 pl.col(names.OFFSET).alias("offset"),

@@ -10,7 +10,8 @@ import polars as pl
 from mlinfra_assets import names
 from mlinfra_assets.audit.contracts_in_force import ContractsInForce
 from mlinfra_assets.audit.documents import contract_of
-from mlinfra_assets.audit.raw_rows import Integrity, pieces, released, set_aside, without
+from mlinfra_assets.audit.entity_places import entity_places
+from mlinfra_assets.audit.raw_rows import Integrity, at_places, pieces, released, set_aside, without
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.contracts.validate import process
 from mlinfra_assets.curated.row_wise import run
@@ -32,12 +33,14 @@ class Wanted:
         upto: A watermark of its source that contains all others asked about.
         columns: The columns of its dataset that are needed.
         entities: Join keys of the entities asked about; None: every row is needed.
+        places: The records (partition, offset) that the entities' rows come from; None: all records are read.
     """
 
     document: ViewDocument
     upto: Positions
     columns: tuple[str, ...]
     entities: pl.DataFrame | None
+    places: pl.DataFrame | None = None
 
 
 class FromRaw:
@@ -49,6 +52,10 @@ class FromRaw:
         sources: The declared sources: how their records come in.
         max_payload_bytes: The limit that ingestion had.
         integrity: Collects what is wrong with raw itself.
+        by_entity: Read the records of the entities asked about alone, where `entity_places` can name them.
+
+    Attributes:
+        read: Of each source, the raw records that were read by their places.
     """
 
     def __init__(
@@ -58,13 +65,17 @@ class FromRaw:
         sources: Mapping[str, Source],
         max_payload_bytes: int,
         integrity: Integrity,
+        *,
+        by_entity: bool = False,
     ) -> None:
         self._lake = lake
         self._registry = registry
         self._sources = sources
         self._max_payload_bytes = max_payload_bytes
         self._integrity = integrity
+        self._by_entity = by_entity
         self._schemas = KeptSchemas(lake)
+        self.read: dict[str, pl.DataFrame] = {}
 
     def rows(self, wanted: Wanted) -> pl.DataFrame:
         """The dataset's rows that belong to the entities asked about, up to the watermark, released ones included.
@@ -73,12 +84,13 @@ class FromRaw:
             InvalidInputError: The source is no longer declared, or a contract that was in force is not registered.
         """
         document = wanted.document
+        if self._by_entity and wanted.entities is not None:
+            source = self._source(document)
+            places = entity_places(self._lake, source, document, wanted.entities, wanted.upto)
+            wanted = replace(wanted, places=places)
         nothing = pl.DataFrame(schema=contract_of(document).polars_schema())
         # Piece by piece: only the rows of the entities asked about are kept.
-        kept = [
-            _of_entities(wanted, _staged(document, _as_kept(document, valid)))
-            for valid in self._valid(document, wanted.upto)
-        ]
+        kept = [_of_entities(wanted, _staged(document, _as_kept(document, valid))) for valid in self._valid(wanted)]
         return pl.concat(kept or [_of_entities(wanted, _staged(document, nothing))])
 
     def fed(self, wanted: Wanted, after: Mapping[int, int]) -> pl.DataFrame:
@@ -102,21 +114,37 @@ class FromRaw:
             kept.append(_of_entities(wanted, _staged(document, self._process(source, rows, None, []))))
         return pl.concat(kept).sort(names.PARTITION, names.OFFSET, names.ROW)
 
-    def _valid(self, document: ViewDocument, upto: Positions) -> Iterator[pl.DataFrame]:
+    def _valid(self, wanted: Wanted) -> Iterator[pl.DataFrame]:
         """Valid records in order of position, a piece at a time."""
+        document, upto = wanted.document, wanted.upto
         source = self._source(document)
-        contracts = ContractsInForce(self._lake, self._registry, source, contract_of(document))
+        contracts = ContractsInForce(self._lake, self._registry, source, contract_of(document), wanted.places)
         latest = [pl.DataFrame(schema=source.contract.polars_schema())] if source.contract.primary_key else []
         aside = set_aside(self._lake, source.name)
-        for piece in pieces(self._lake, source, upto, self._integrity):
+        for piece in self._pieces(wanted, source):
             for bound, rows in contracts.split(without(piece, aside)):
                 yield self._process(bound, rows, None, latest)
         let_in = released(self._lake, source, upto, self._integrity)
         if let_in is not None:
             raw, releases = let_in
+            if wanted.places is not None:
+                raw, releases = (
+                    some.join(wanted.places, on=["partition", "offset"], how="semi", maintain_order="left")
+                    for some in let_in
+                )
             for bound, some in contracts.split_releases(releases):
                 places = some.select("partition", "offset").unique()
                 yield self._process(bound, raw.join(places, on=["partition", "offset"], how="semi"), some, latest)
+
+    def _pieces(self, wanted: Wanted, source: Source) -> Iterator[pl.DataFrame]:
+        if wanted.places is None:
+            yield from pieces(self._lake, source, wanted.upto, self._integrity)
+            return
+        for rows in at_places(self._lake, source, wanted.places, self._integrity):
+            before = self.read.get(source.name)
+            self.read[source.name] = rows if before is None else pl.concat([before, rows])
+            end = wanted.upto.offsets.get(int(rows["partition"][0]), -1) if rows.height else -1
+            yield rows.filter(pl.col("offset") <= end)
 
     def _source(self, document: ViewDocument) -> Source:
         name = document.view.dataset.source

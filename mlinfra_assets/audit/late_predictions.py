@@ -15,9 +15,11 @@ from mlinfra_assets.audit.late_known import LateKnown
 from mlinfra_assets.audit.late_rows import LateRows, LateWindow
 from mlinfra_assets.audit.logged import COLUMNS, OPTIONAL, LoggedPrediction, logged_predictions
 from mlinfra_assets.audit.raw_rows import Integrity
+from mlinfra_assets.audit.regret import Regret
 from mlinfra_assets.audit.report import Missing
 from mlinfra_assets.audit.scores import rescore
 from mlinfra_assets.audit.vectors import recompute
+from mlinfra_assets.clock import from_micros
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.errors import MlinfraError
 from mlinfra_assets.feature_store.dataset import DatasetSchema
@@ -39,6 +41,7 @@ class LatePredictions:
         made: Predictions looked at.
         touched: Of them, those of an entity with a row that had happened and was not known yet.
         different: Of them, those whose vector or score would have been another.
+        regrets: Of each that is different its score beside the one with the late rows.
         examples: The first values that differ: `logged` as served, `recomputed` with the late rows.
         missing: Predictions that cannot be recomputed.
     """
@@ -46,6 +49,7 @@ class LatePredictions:
     made: int = 0
     touched: int = 0
     different: int = 0
+    regrets: list[Regret] = field(default_factory=list)
     examples: list[Mismatch] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
 
@@ -58,6 +62,7 @@ def compare_predictions(
     window: LateWindow,
     *,
     only: str | None = None,
+    thresholds: Mapping[str, float] | None = None,
     max_payload_bytes: int,
 ) -> LatePredictions:
     """Recompute, from raw, the predictions that late rows touch.
@@ -69,6 +74,7 @@ def compare_predictions(
         datasets: Every dataset that views read, by name.
         window: Which late rows.
         only: Late rows of this source alone. None: of all.
+        thresholds: By model, from which score on it decides for yes.
         max_payload_bytes: The limit that ingestion had.
     """
     found = LatePredictions()
@@ -85,7 +91,8 @@ def compare_predictions(
         touched = list(touching.of(predictions))
         found.touched += len(touched)
         if touched:
-            _recompute(touched, made, registry, lake, LateKnown(lake, window, only), found)
+            late = LateKnown(lake, window, only)
+            _recompute(touched, made, registry, lake, late, thresholds or {}, found)
     return found
 
 
@@ -168,6 +175,7 @@ def _recompute(
     registry: Registry,
     lake: Lake,
     late: LateKnown,
+    thresholds: Mapping[str, float],
     found: LatePredictions,
 ) -> None:
     vectors = recompute(touched, made, registry, lake, late)
@@ -182,7 +190,20 @@ def _recompute(
         pairs = [(reference, logged, values[reference]) for reference, logged in prediction.features.items()]
         pairs.append((SCORE, prediction.score, scores[prediction.prediction_id]))
         differing = [pair for pair in pairs if not same(pair[1], pair[2])]
-        found.different += bool(differing)
+        if not differing:
+            continue
+        found.different += 1
+        found.regrets.append(
+            Regret(
+                prediction_id=prediction.prediction_id,
+                model=prediction.model,
+                predicted_at=from_micros(prediction.predicted_at),
+                score=prediction.score,
+                hindsight=scores[prediction.prediction_id],
+                features=tuple(reference for reference, _, _ in differing if reference != SCORE),
+                threshold=thresholds.get(prediction.model),
+            )
+        )
         for reference, logged, recomputed in differing[: EXAMPLES - len(found.examples)]:
             view, _, feature = reference.rpartition(":")
             what = (prediction.prediction_id, prediction.model, view or None, feature)

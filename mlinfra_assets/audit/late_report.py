@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from mlinfra_assets.audit.late_predictions import LatePredictions, compare_predictions
 from mlinfra_assets.audit.late_rows import LateWindow
 from mlinfra_assets.audit.late_snapshots import LateSnapshots, compare_snapshots
+from mlinfra_assets.audit.regret import by_model
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.feature_store.dataset import DatasetSchema
@@ -57,6 +58,8 @@ class LateReport:
                 "touched": self.predictions.touched,
                 "different": self.predictions.different,
                 "missing": [asdict(one) for one in self.predictions.missing],
+                "models": [asdict(one) for one in by_model(self.predictions.regrets)],
+                "regrets": [one.to_dict() for one in self.predictions.regrets],
                 "examples": [asdict(one) for one in self.predictions.examples],
             },
         }
@@ -70,6 +73,7 @@ def late_report(
     window: LateWindow,
     *,
     only: str | None = None,
+    thresholds: Mapping[str, float] | None = None,
     max_payload_bytes: int,
 ) -> LateReport:
     """Compare snapshots and predictions with what they would have been had the late rows been known.
@@ -81,6 +85,7 @@ def late_report(
         sources: The declared sources.
         window: Which late rows.
         only: Late rows of this source alone. None: of all.
+        thresholds: By model, from which score on it decides for yes.
         max_payload_bytes: The limit that ingestion had.
 
     Raises:
@@ -95,6 +100,13 @@ def late_report(
     reader = LakeReader(lake, datasets)
     found = [compare_snapshots(lake, view, reader, window, only) for view in concerned]
     predictions = compare_predictions(
-        lake, Registry(lake), sources, datasets, window, only=only, max_payload_bytes=max_payload_bytes
+        lake,
+        Registry(lake),
+        sources,
+        datasets,
+        window,
+        only=only,
+        thresholds=thresholds,
+        max_payload_bytes=max_payload_bytes,
     )
     return LateReport(window, sorted(found, key=lambda one: (-one.late_rows, one.view)), predictions)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 import polars as pl
 
@@ -13,10 +12,12 @@ from mlinfra_assets.breakers import subjects
 from mlinfra_assets.breakers.event import Span
 from mlinfra_assets.breakers.log import BreakerLog
 from mlinfra_assets.contracts.source import FilesIngest, Source
+from mlinfra_assets.ingest.content_hash import content_hashes
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
 
 PIECE_RECORDS, PIECE_FILES = 200_000, 1
+MOST_NAMED = 10
 
 
 @dataclass
@@ -25,9 +26,11 @@ class Integrity:
 
     Attributes:
         altered: Positions (source, partition, offset) whose payload is not what was landed.
+        gone: Positions of records that processed or quarantine have, and raw has no longer.
     """
 
     altered: list[tuple[str, int, int]] = field(default_factory=list)
+    gone: list[tuple[str, int, int]] = field(default_factory=list)
 
     @property
     def problems(self) -> list[str]:
@@ -36,7 +39,22 @@ class Integrity:
             f"raw/{source}: the payload at partition {partition}, offset {offset} is not the one that was landed: its "
             "content hash differs"
             for source, partition, offset in sorted(set(self.altered))
-        ]
+        ] + [_gone(source, partition, offsets) for (source, partition), offsets in sorted(self._gone().items())]
+
+    def _gone(self) -> dict[tuple[str, int], list[int]]:
+        places: dict[tuple[str, int], list[int]] = {}
+        for source, partition, offset in sorted(set(self.gone)):
+            places.setdefault((source, partition), []).append(offset)
+        return places
+
+
+def _gone(source: str, partition: int, offsets: list[int]) -> str:
+    named = ", ".join(map(str, offsets[:MOST_NAMED])) + (", ..." if len(offsets) > MOST_NAMED else "")
+    return (
+        f"raw/{source} no longer has {len(offsets):,} records of partition {partition} that the platform has made rows "
+        f"of, offsets {offsets[0]} to {offsets[-1]} ({named}): what rests on them cannot be had again; restore the "
+        "table from a copy"
+    )
 
 
 def pieces(lake: Lake, source: Source, upto: Positions, integrity: Integrity) -> Iterator[pl.DataFrame]:
@@ -54,6 +72,18 @@ def pieces(lake: Lake, source: Source, upto: Positions, integrity: Integrity) ->
             rows = table.read(version=version, where=[("partition", "==", partition), *window]).sort("offset")
             _check(source.name, rows, integrity)
             yield rows
+
+
+def at_places(lake: Lake, source: Source, places: pl.DataFrame, integrity: Integrity) -> Iterator[pl.DataFrame]:
+    """The raw rows at some places (partition, offset), a partition at a time, in order."""
+    table = lake.table(names.table(*names.raw(source.name)))
+    for part in places.partition_by("partition") if table.exists() else []:
+        partition, offsets = part["partition"][0], part["offset"].unique().sort()
+        within = [("partition", "==", partition), ("offset", "in", offsets.to_list())]
+        rows = table.read(where=within).sort("offset")
+        integrity.gone += [(source.name, partition, offset) for offset in set(offsets) - set(rows["offset"])]
+        _check(source.name, rows, integrity)
+        yield rows
 
 
 def released(
@@ -88,7 +118,6 @@ def without(rows: pl.DataFrame, spans: Sequence[Span]) -> pl.DataFrame:
 
 
 def _check(source: str, rows: pl.DataFrame, integrity: Integrity) -> None:
-    columns = rows.select("partition", "offset", "content_hash", "payload")
-    for partition, offset, landed, payload in columns.iter_rows():
-        if blake2b(payload, digest_size=16).hexdigest() != landed:
-            integrity.altered.append((source, partition, offset))
+    altered = rows.filter(content_hashes(rows["payload"]).ne_missing(rows["content_hash"]))
+    places = altered.select("partition", "offset").iter_rows()
+    integrity.altered += [(source, partition, offset) for partition, offset in places]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlinfra_assets import names
 from mlinfra_assets.audit.bits import Value, same
-from mlinfra_assets.audit.logged import UsedView
-from mlinfra_assets.audit.predictions import SCORE, recompute_and_compare
+from mlinfra_assets.audit.logged import LoggedPrediction, UsedView
+from mlinfra_assets.audit.predictions import SCORE, Recomputation, recompute_and_compare
 from mlinfra_assets.audit.report import AuditReport
+from mlinfra_assets.audit.source_rows import SourceRow, looks_up, source_rows
 from mlinfra_assets.clock import from_micros
 from mlinfra_assets.contracts.source import Source
 from mlinfra_assets.errors import InvalidInputError
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.registry.registry import Registry
+
+
+class UnknownPredictionError(InvalidInputError):
+    """There is no such prediction."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Replay:
         predicted_at: `t`, UTC.
         views: The state of each view used.
         values: The vector in alphabetical order, then the score.
+        rows: The source rows that the vector was made of, in order of time.
+        read: How the rows were found, for people.
         report: The comparison, with what is missing and why values differ.
     """
 
@@ -57,6 +64,8 @@ class Replay:
     predicted_at: datetime
     views: Mapping[str, UsedView]
     values: tuple[Compared, ...]
+    rows: tuple[SourceRow, ...]
+    read: tuple[str, ...]
     report: AuditReport
 
     @property
@@ -77,6 +86,8 @@ class Replay:
                 for name, used in self.views.items()
             },
             "values": [value.__dict__ for value in self.values],
+            "rows": [row.to_dict() for row in self.rows],
+            "read": list(self.read),
             "reproduced": self.reproduced,
             "messages": self.report.messages(),
         }
@@ -95,16 +106,17 @@ def replay(
         max_payload_bytes: The limit that ingestion had.
 
     Raises:
-        InvalidInputError: There is no such prediction, or its row is no prediction event.
+        UnknownPredictionError: There is no such prediction.
+        InvalidInputError: Its row is no prediction event.
     """
     table = lake.table(names.table(*names.processed(names.PREDICTIONS)))
     frame = table.read(where=[("prediction_id", "==", prediction_id)]) if table.exists() else None
     if frame is None or frame.is_empty():
-        raise InvalidInputError(
+        raise UnknownPredictionError(
             f"there is no prediction {prediction_id} in {table.name}: if it was made just now, bring the predictions "
             "stream in first (materialize raw/predictions and processed/predictions)"
         )
-    found = recompute_and_compare(frame, lake, registry, sources, max_payload_bytes)
+    found = recompute_and_compare(frame, lake, registry, sources, max_payload_bytes, by_entity=True)
     logged = found.predictions[0]
     vector = found.vectors.values[prediction_id]
     pairs = [(name, value, vector.get(name), name in vector) for name, value in logged.features.items()]
@@ -117,5 +129,54 @@ def replay(
         predicted_at=from_micros(logged.predicted_at),
         views=logged.views,
         values=tuple(Compared(name, was, now, there and same(was, now)) for name, was, now, there in pairs),
+        rows=tuple(_rows(found, lake)),
+        read=tuple(_read(found)),
         report=found.report,
     )
+
+
+def _rows(found: Recomputation, lake: Lake) -> list[SourceRow]:
+    """The rows behind each view of a prediction; one that several views rest on is there once."""
+    logged = found.predictions[0]
+    rows: dict[tuple[str, int, int, int], SourceRow] = {}
+    for view, features in _used(logged).items():
+        if (view, logged.views[view].version) not in found.vectors.rows:
+            continue
+        document, datasets = found.vectors.rows[view, logged.views[view].version]
+        for row in source_rows(document.view, features, logged, datasets, lake, found.made.read):
+            place = (row.source, row.partition, row.offset, row.row)
+            known = rows.get(place)
+            rows[place] = row if known is None else replace(known, features=(*known.features, *row.features))
+    return sorted(rows.values(), key=lambda row: (row.event_time, row.known_at, row.partition, row.offset, row.row))
+
+
+def _read(found: Recomputation) -> list[str]:
+    """What was read to find the rows."""
+    logged = found.predictions[0]
+    said = []
+    for view, features in _used(logged).items():
+        if (view, logged.views[view].version) not in found.vectors.rows:
+            continue
+        definition = found.vectors.rows[view, logged.views[view].version][0].view
+        source = definition.dataset.source
+        raw = found.made.read.get(source)
+        if raw is None:
+            said.append(f"{view}: every record of raw/{source} up to the watermark was read")
+        else:
+            said.append(
+                f"{view}: the {raw.height:,} records of raw/{source} that processed/{source} has of the entity were "
+                "read, each checked by its content hash; what raw holds beside them, the audit looks through"
+            )
+        if looks_up(definition, features):
+            said.append(f"{view}: the rows behind the features of other views that it looks up are not listed")
+    return said
+
+
+def _used(logged: LoggedPrediction) -> dict[str, list[str]]:
+    """The features that were used of each view whose version was logged."""
+    used: dict[str, list[str]] = {}
+    for reference in logged.features:
+        view, _, feature = reference.partition(":")
+        if view in logged.views:
+            used.setdefault(view, []).append(feature)
+    return used

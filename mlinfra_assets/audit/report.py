@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 
 from mlinfra_assets.audit.bits import Mismatch
 
@@ -40,6 +40,7 @@ class AuditReport:
         problems: What is wrong with raw itself, such as altered payloads, whether or not it changed a value.
         causes: For the first mismatches, which rows differ from those that the platform had.
         by_day: Made and reproduced by UTC day of the prediction.
+        by_feature: Compared and different by view (null for the score) and feature.
     """
 
     made: int = 0
@@ -50,6 +51,7 @@ class AuditReport:
     problems: Sequence[str] = ()
     causes: Sequence[str] = ()
     by_day: dict[date, tuple[int, int]] = field(default_factory=dict)
+    by_feature: dict[tuple[str | None, str], tuple[int, int]] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -75,10 +77,11 @@ class AuditReport:
             "missing": len(self.missing),
             "problems": len(self.problems),
             "messages": self.messages(),
+            "by_feature": [
+                {"view": view, "feature": feature, "compared": compared, "different": different}
+                for (view, feature), (compared, different) in sorted(
+                    self.by_feature.items(), key=lambda item: (item[0][0] or "", item[0][1])
+                )
+            ],
             "by_day": {day.isoformat(): {"made": m, "reproduced": r} for day, (m, r) in sorted(self.by_day.items())},
         }
-
-
-def day_of(micros: int) -> date:
-    """The UTC day of microseconds since the epoch."""
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).date()

@@ -32,7 +32,7 @@ def request_of(view: FeatureView, predictions: Sequence[LoggedPrediction]) -> pl
         return None
     types = dtypes(view.request_schema)
     columns = [
-        pl.Series(name, [p.request[name] for p in predictions], dtype=_carried(kind)).cast(types[name])
+        pl.Series(name, [p.request[name] for p in predictions], dtype=carried(kind)).cast(types[name])
         for name, kind in view.request_schema.items()
     ]
     return pl.DataFrame(columns)
@@ -46,7 +46,8 @@ def _fits(value: object, kind: ColumnType) -> bool:
     return type(value) is (bool if kind.kind == "boolean" else str)
 
 
-def _carried(kind: ColumnType) -> pl.DataType:
+def carried(kind: ColumnType) -> pl.DataType:
+    """The type that an event carries a request value of some type as."""
     if kind.kind == "date":
         return pl.Int32()
     if kind.kind in WHOLE:

@@ -1,4 +1,4 @@
-"""Feature vectors of logged predictions, computed again from raw: one evaluation for each state of a view."""
+"""Feature vectors of logged predictions, computed again from raw."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ import orjson
 import polars as pl
 
 from mlinfra_assets.audit.bits import Value, as_logged
+from mlinfra_assets.audit.chains import Watermarks, union
 from mlinfra_assets.audit.documents import registered_view
 from mlinfra_assets.audit.fed_live import refeed
 from mlinfra_assets.audit.from_raw import FromRaw
 from mlinfra_assets.audit.late_known import LateKnown
 from mlinfra_assets.audit.logged import LoggedPrediction
+from mlinfra_assets.audit.questions import Questions, answers
 from mlinfra_assets.audit.raw_datasets import RawDatasets, from_raw, sources
 from mlinfra_assets.audit.report import Missing
 from mlinfra_assets.audit.requests import request_of, wrong_request
 from mlinfra_assets.errors import MlinfraError
-from mlinfra_assets.feature_store.engine.evaluate import HINDSIGHT, evaluate
-from mlinfra_assets.feature_store.engine.related import prepare_view
 from mlinfra_assets.feature_store.engine.rows import dtypes
 from mlinfra_assets.feature_store.errors import DefinitionError
 from mlinfra_assets.feature_store.registry import ViewDocument
 from mlinfra_assets.feature_store.view import FeatureView
 from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.learning.features_of import features_of
-from mlinfra_assets.learning.scores import PinnedScores
 from mlinfra_assets.positions import Positions
 from mlinfra_assets.registry.registry import Registry
 
@@ -147,73 +146,40 @@ def _evaluate_version(
     vectors: Vectors,
     late: LateKnown | None,
 ) -> None:
-    """Rows from raw once, up to the furthest watermark; then one evaluation for each watermark.
-
-    With late rows there is one for each moment, since which rows were not known yet differs.
-    """
+    """Rows from raw once, up to the furthest watermark; then what they answer."""
     if not asked:
         return
     view = features_of(document.view, [feature for one in asked for feature in one.features])
-    upto = {source: _union([a.watermark[source] for a in asked if source in a.watermark]) for source in sources(view)}
-    if late is not None:
-        upto = {source: late.upto(source) for source in upto}
-    entities = _entities(view, [a.prediction for a in asked])
-    rows = from_raw(made, document, view, upto, entities)
-    vectors.rows[view.name, document.version] = (document, rows)
-    groups: dict[tuple[str, tuple[str, ...], str, int], list[_Asked]] = defaultdict(list)
+    groups: dict[tuple[tuple[str, ...], str], list[_Asked]] = defaultdict(list)
     for one in asked:
         scores = orjson.dumps(one.prediction.scores, option=orjson.OPT_SORT_KEYS).decode()
-        marks = ";".join(f"{source}={one.watermark[source].to_json()}" for source in sorted(one.watermark))
-        moment = 0 if late is None else one.prediction.predicted_at
-        groups[marks, one.features, scores, moment].append(one)
-    for group in groups.values():
-        try:
-            _evaluate_group(document.view, group, rows, lake, vectors, late)
-        except MlinfraError as error:
-            vectors.missing += [Missing(one.prediction.prediction_id, str(error)) for one in group]
+        groups[one.features, scores].append(one)
+    # The features of a group decide which sources are behind it: watermarks of others do not count.
+    questions = [_questions(document.view, group) for group in groups.values()]
+    upto = union([one.marks.union() for one in questions])
+    if late is not None:
+        upto = {source: late.upto(source) for source in upto}
+    rows = from_raw(made, document, view, upto, pl.concat([one.entities for one in questions]))
+    vectors.rows[view.name, document.version] = (document, rows)
+    for group, one in zip(groups.values(), questions, strict=True):
+        for places, found in answers(document.view, one, rows, lake, late):
+            some = [group[place].prediction for place in places.tolist()]
+            if isinstance(found, MlinfraError):
+                vectors.missing += [Missing(prediction.prediction_id, str(found)) for prediction in some]
+                continue
+            for prediction, values in zip(some, found.iter_rows(named=True), strict=True):
+                for feature in one.features:
+                    vectors.values[prediction.prediction_id][f"{view.name}:{feature}"] = as_logged(values[feature])
 
 
-def _evaluate_group(
-    view: FeatureView,
-    group: Sequence[_Asked],
-    rows: RawDatasets,
-    lake: Lake,
-    vectors: Vectors,
-    late: LateKnown | None,
-) -> None:
-    first = group[0]
-    view = features_of(view, first.features)
-    scored = first.prediction.scores
-    models = PinnedScores(lake, {model: scored[model] for model in _models(view) if model in scored})
+def _questions(view: FeatureView, group: Sequence[_Asked]) -> Questions:
     predictions = [one.prediction for one in group]
-    entities = _entities(view, predictions)
-    t = np.array([prediction.predicted_at for prediction in predictions], dtype=np.int64)
-    k = None
-    if late is None:
-        prepared = prepare_view(view, rows, only=entities, covered=first.watermark)
-    else:
-        prepared = prepare_view(view, late.known(rows, view, first.watermark, int(t[0])), only=entities)
-        k = np.full_like(t, HINDSIGHT)
-    found = evaluate(view, prepared, entities, t, k, models, request_of(view, predictions))
-    for one, values in zip(group, found.iter_rows(named=True), strict=True):
-        for feature in first.features:
-            vectors.values[one.prediction.prediction_id][f"{view.name}:{feature}"] = as_logged(values[feature])
-
-
-def _models(view: FeatureView) -> set[str]:
-    """The models whose scores a view's features are, its own and those of the views that it uses."""
-    return set(view.models).union(*(_models(used) for used in view.uses))
-
-
-def _entities(view: FeatureView, predictions: Sequence[LoggedPrediction]) -> pl.DataFrame:
     values = {key: [prediction.entity[key] for prediction in predictions] for key in view.join_keys}
-    return pl.DataFrame(values, schema=dtypes(view.key_schema))
-
-
-def _union(watermarks: Sequence[Positions]) -> Positions:
-    """The smallest watermark that contains all."""
-    offsets: dict[int, int] = {}
-    for watermark in watermarks:
-        for partition, offset in watermark.offsets.items():
-            offsets[partition] = max(offset, offsets.get(partition, -1))
-    return Positions(offsets, max(watermark.releases for watermark in watermarks))
+    return Questions(
+        features=group[0].features,
+        entities=pl.DataFrame(values, schema=dtypes(view.key_schema)),
+        t=np.array([prediction.predicted_at for prediction in predictions], dtype=np.int64),
+        marks=Watermarks.of([one.watermark for one in group]),
+        scores=predictions[0].scores,
+        request=request_of(features_of(view, group[0].features), predictions),
+    )

@@ -37,8 +37,9 @@ def _serve(home: HomeOption) -> None:
     from mlinfra_assets.streams.opening import open_log
 
     clock, client = HomeClock(settings.home), connect(settings)
+    sources = load_sources(SOURCES)
     intake = Intake(
-        load_sources(SOURCES),
+        sources,
         lambda ingest: open_log(settings, ingest.system),
         clock,
         KeptAnswers(client, settings.api_idempotency_hours),

@@ -17,9 +17,13 @@ def open_lake_side(settings: Settings, clock: Clock, kept: Clock) -> LakeSide:
         clock: What "now" is.
         kept: Says when training sets expire: the machine's time, also where "now" is chosen.
     """
+    from mlinfra_assets.audit.replays import LakeReplays
     from mlinfra_assets.catalogue.lake_catalogue import open_lake_catalogue
+    from mlinfra_assets.commands.sources import declared_sources
+    from mlinfra_assets.lake.lake import Lake
     from mlinfra_assets.retrieval.store import open_store
     from mlinfra_assets.training_sets.jobs import TrainingSetJobs
 
     store = cache(lambda: open_store(settings))
-    return LakeSide(TrainingSetJobs(settings, store, kept), open_lake_catalogue(settings, clock))
+    replays = LakeReplays(Lake(settings.lake), declared_sources(), settings.max_payload_bytes)
+    return LakeSide(TrainingSetJobs(settings, store, kept), open_lake_catalogue(settings, clock), replays)

@@ -27,6 +27,9 @@ def late(
             show_default=False,
         ),
     ] = None,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Show by model how far scores would have moved, and what would flip.")
+    ] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -38,6 +41,7 @@ def late(
     from mlinfra_assets.commands.sources import declared_sources
     from mlinfra_assets.features import fs
     from mlinfra_assets.lake.lake import Lake
+    from mlinfra_assets.models import declared as models
 
     settings = existing(home)
     now = HomeClock(settings.home).now()
@@ -49,12 +53,15 @@ def late(
         declared_sources(),
         window,
         only=source,
+        thresholds={name: spec.threshold for name, spec in models().items() if spec.threshold is not None},
         max_payload_bytes=settings.max_payload_bytes,
     )
     if json:
         print_json(found.to_dict())
     else:
         _show(found)
+        if decisions:
+            _show_decisions(found)
 
 
 def _show(found: LateReport) -> None:
@@ -85,3 +92,22 @@ def _show(found: LateReport) -> None:
         )
     for missing in served.missing[:5]:
         out.print(str(missing))
+
+
+def _show_decisions(found: LateReport) -> None:
+    from mlinfra_assets.audit.regret import by_model
+    from mlinfra_assets.commands.output import console, plain_table
+
+    out = console()
+    counts = ("different", "mean change", "largest", "flipped")
+    table = plain_table("model", *counts, right=counts, whole=("model",))
+    for one in by_model(found.predictions.regrets):
+        flipped = "no threshold" if one.flipped is None else f"{one.flipped:,}"
+        table.add_row(one.model, f"{one.different:,}", f"{one.mean_change:.4f}", f"{one.most_change:.4f}", flipped)
+    out.print(table)
+    turned = [regret for regret in found.predictions.regrets if regret.flipped]
+    for regret in sorted(turned, key=lambda one: -abs(one.change or 0.0))[:5]:
+        out.print(
+            f"prediction {regret.prediction_id} of {regret.model}: score {regret.score:.4f}, would be "
+            f"{regret.hindsight:.4f}: the other side of {regret.threshold}"
+        )

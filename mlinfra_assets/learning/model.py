@@ -116,6 +116,8 @@ class ModelSpec:
         promotion: When to put into production.
         monitoring: Limits past which it warns in production.
         retraining: When to train again.
+        threshold: From which score on it is decided for yes; None: nothing is decided by it. For the report of what
+            late data would have turned.
         owner: Whom to ask.
         description: What a score means, for people.
     """
@@ -129,6 +131,7 @@ class ModelSpec:
     promotion: Promotion = field(default_factory=Promotion)
     monitoring: Monitoring = field(default_factory=Monitoring)
     retraining: Retraining = field(default_factory=Retraining)
+    threshold: float | None = None
     owner: str = ""
     description: str = ""
 

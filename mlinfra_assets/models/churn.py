@@ -28,6 +28,7 @@ churn = ModelSpec(
     spine=Spine(view="customer_features", every="14d", warmup="30d"),
     trainer=GradientBoosting(),
     promotion=Promotion(metric="auc", min_gain=0.0, holdout=0.25, min_rows=100),
+    threshold=0.5,
     owner="team:retention",
     description="Probability that a customer seen in the last half year buys nothing in the next 60 days.",
 )

@@ -37,6 +37,7 @@ from mlinfra_assets.serving.routes.metrics import metrics_routes
 from mlinfra_assets.serving.routes.outcomes import outcomes_routes
 from mlinfra_assets.serving.routes.predict import predict_routes
 from mlinfra_assets.serving.routes.registry import registry_routes
+from mlinfra_assets.serving.routes.replay import replay_routes
 from mlinfra_assets.serving.routes.training_sets import training_set_routes
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.log import StreamLog
@@ -107,4 +108,5 @@ def create_app(
         app.include_router(outcomes_routes(intake))
     app.include_router(training_set_routes(lake))
     app.include_router(registry_routes(lake))
+    app.include_router(replay_routes(lake))
     return app

@@ -148,3 +148,49 @@ class PredictAnswer(BaseModel):
     predicted_at: str
     predictions: list[Prediction]
     frozen: dict[str, FrozenView]
+
+
+class UsedView(BaseModel):
+    """The version of a view, and how far its sources had been fed."""
+
+    version: str
+    watermark: dict[str, dict]
+
+
+class ComparedValue(BaseModel):
+    """A value as it was logged and as raw gives it; `same`: to the last bit."""
+
+    name: str
+    logged: Value | list[Value]
+    recomputed: Value | list[Value]
+    same: bool
+
+
+class SourceRow(BaseModel):
+    """A row that the vector was made of: its place in its stream, its times, the beginning of what arrived."""
+
+    source: str
+    partition: int
+    offset: int
+    row: int
+    release: int | None
+    event_time: str
+    known_at: str
+    payload: str
+    features: list[str]
+
+
+class ReplayAnswer(BaseModel):
+    """A prediction computed from raw again."""
+
+    prediction_id: str
+    model: str
+    model_version: str
+    entity: dict[str, Value]
+    predicted_at: str
+    views: dict[str, UsedView]
+    values: list[ComparedValue]
+    rows: list[SourceRow]
+    read: list[str]
+    reproduced: bool
+    messages: list[str]

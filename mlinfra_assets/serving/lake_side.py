@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mlinfra_assets.errors import UnavailableError
 from mlinfra_assets.serving.catalogue import Catalogue
+from mlinfra_assets.serving.replays import Replays
 from mlinfra_assets.serving.training_sets import TrainingSets
 
 
@@ -16,10 +17,12 @@ class LakeSide:
     Attributes:
         training_sets: Makes training sets.
         catalogue: Knows what is registered, which tables there are, and where a value comes from.
+        replays: Computes predictions from raw again.
     """
 
     training_sets: TrainingSets
     catalogue: Catalogue
+    replays: Replays
 
 
 class NoLakeError(UnavailableError):

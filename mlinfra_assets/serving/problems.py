@@ -12,7 +12,12 @@ from starlette.responses import Response
 from starlette.types import Send
 
 from mlinfra_assets.errors import InvalidInputError, MlinfraError, UnavailableError
-from mlinfra_assets.feature_store.online.errors import UnknownModelError, UnknownServiceError, UnknownViewError
+from mlinfra_assets.feature_store.online.errors import (
+    DamagedBaseError,
+    UnknownModelError,
+    UnknownServiceError,
+    UnknownViewError,
+)
 from mlinfra_assets.serving.answers import JsonResponse
 from mlinfra_assets.serving.catalogue import NotThereError
 from mlinfra_assets.serving.errors import BeingWorkedOnError, RefusedRecordsError, UnknownSourceError
@@ -36,6 +41,7 @@ _STATUS: tuple[tuple[type[MlinfraError], int], ...] = (
     (TooManyTrainingSetsError, 429),
     (InvalidInputError, 422),
     (UnavailableError, 503),
+    (DamagedBaseError, 503),
 )
 
 

@@ -125,7 +125,7 @@ def test_a_kafka_killed_while_predictions_come_in_loses_none(served, tmp_path) -
 
 PROGRAM = """
 import subprocess, sys
-from typing import Any
+from pathlib import Path
 from typing import Any
 import httpx
 from mlinfra_assets.clock import SystemClock
@@ -176,13 +176,18 @@ def test_a_full_disk_answers_nothing_and_keeps_what_was_answered(served, tmp_pat
 
 def test_two_processes_share_a_folder_and_one_takes_up_what_the_other_left(served) -> None:
     first, second = ApiProcess(served), ApiProcess(served)
-    first.start()
-    second.start()
-    with Callers(first.url, 4) as one, Callers(second.url, 4) as other:
-        one.until(100)
-        other.until(100)
-        first.kill()
-        other.until(100)
+    try:
+        first.start()
+        second.start()
+        with Callers(first.url, 4) as one, Callers(second.url, 4) as other:
+            one.until(100)
+            other.until(100)
+            first.kill()
+            other.until(100)
+    except BaseException:
+        first.stop()
+        second.stop()
+        raise
     folder = served.home / "write-ahead" / "predictions"
     log = open_log(served)
     assert first._process is not None
@@ -207,6 +212,6 @@ def test_a_model_file_that_is_torn_predicts_nothing_and_the_rest_lives(served) -
     ):
         body = {"entities": [{"customer_id": 17850}]}
         answer = caller.post("/v1/predict/churn", json=body)
-        features = caller.post("/v1/features", json={**body, "features": ["customer_features"]})
+        features = caller.post("/v1/features", json={**body, "features": ["customer_features:orders"]})
     assert (answer.status_code, features.status_code) == (503, 200)
     assert "churn" in answer.json()["error"]["message"]

@@ -52,13 +52,14 @@ class ApiProcess:
         environment = {**os.environ, **self._settings.to_environment(), "MLINFRA_API_PORT": str(self.port)}
         command = [*self._before, sys.executable, "-m", "mlinfra_assets.cli", "api"]
         self._process = subprocess.Popen(command, cwd=PROJECT, env=environment)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 if httpx.get(f"{self.url}/health/ready", trust_env=False, timeout=60).status_code == 200:
                     return
             except httpx.HTTPError:
                 time.sleep(0.05)
+        self.stop()
         raise AssertionError("the API did not come up")
 
     def kill(self) -> None:
@@ -105,7 +106,7 @@ class Callers:
 
     def until(self, count: int) -> None:
         """Wait until so many more predictions are answered."""
-        wanted, deadline = len(self.answered) + count, time.monotonic() + 60
+        wanted, deadline = len(self.answered) + count, time.monotonic() + 180
         while len(self.answered) < wanted:
             assert time.monotonic() < deadline, f"{len(self.answered)} of {wanted} answered, refused {self.refused[:3]}"
             time.sleep(0.005)

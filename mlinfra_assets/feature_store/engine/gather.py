@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,9 @@ from mlinfra_assets.positions import Positions
 
 _MOST = 0.75
 
+Since: TypeAlias = Callable[[pl.DataFrame], np.ndarray]
+"""From when on rows (with their coordinates) count, besides their known-at times: int64[n], microseconds since 1970."""
+
 PLACE = (names.PARTITION, names.OFFSET, names.ROW)
 
 
@@ -39,6 +43,7 @@ class Gathered:
         lags: Known-at times less event times, integer arrays.
         places: Partition, offset and row.
         inputs: The view's row expressions.
+        since: From when on the rows count, besides their known-at times, int64 arrays; only if that is asked.
     """
 
     keys: list[pl.DataFrame] = field(default_factory=list)
@@ -47,6 +52,7 @@ class Gathered:
     lags: list[np.ndarray] = field(default_factory=list)
     places: tuple[list[np.ndarray], ...] = field(default_factory=lambda: ([], [], []))
     inputs: list[tuple[InputColumn, ...]] = field(default_factory=list)
+    since: list[np.ndarray] = field(default_factory=list)
 
     def coordinates(self) -> Coordinates:
         """Where all rows stand; what was gathered of it is let go of."""
@@ -70,10 +76,13 @@ class Gatherer:
         view: The view.
         covered: Leave out rows past this watermark. None: all rows count.
         only: The entities that are of interest. None: all.
+        since: From when on rows count, besides their known-at times. None: from those.
     """
 
-    def __init__(self, view: FeatureView, covered: Positions | None, only: EntityIndex | None) -> None:
-        self._view, self._covered, self._only = view, covered, only
+    def __init__(
+        self, view: FeatureView, covered: Positions | None, only: EntityIndex | None, since: Since | None = None
+    ) -> None:
+        self._view, self._covered, self._only, self._since = view, covered, only, since
         self.found = Gathered()
         self.given = self.not_covered = self.without_key = 0
 
@@ -117,6 +126,8 @@ class Gatherer:
         self.found.lags.append(_narrow(rows.get_column(names.KNOWN_AT).to_physical().to_numpy() - event_time))
         for parts, column in zip(self.found.places, PLACE, strict=True):
             parts.append(_narrow(rows.get_column(column).to_numpy()))
+        if self._since is not None:
+            self.found.since.append(self._since(rows))
         self.found.inputs.append(inputs_of(self._view, rows))
         return chosen
 

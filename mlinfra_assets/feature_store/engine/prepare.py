@@ -11,7 +11,7 @@ from mlinfra_assets import names
 from mlinfra_assets.feature_store.column_type import FLOAT64
 from mlinfra_assets.feature_store.engine.arrange import arrange
 from mlinfra_assets.feature_store.engine.entities import EntityIndex
-from mlinfra_assets.feature_store.engine.gather import PLACE, Gatherer
+from mlinfra_assets.feature_store.engine.gather import PLACE, Gatherer, Since
 from mlinfra_assets.feature_store.engine.replacements import find_replacements, take
 from mlinfra_assets.feature_store.engine.rows import (
     NOT_FINITE,
@@ -29,6 +29,7 @@ def prepare(
     rows: pl.DataFrame | Iterable[pl.DataFrame],
     covered: Positions | None = None,
     only: pl.DataFrame | None = None,
+    since: Since | None = None,
 ) -> PreparedRows:
     """Sort a dataset's rows by entity and time, and evaluate the view's row expressions on them.
 
@@ -39,13 +40,17 @@ def prepare(
         rows: The dataset, as one frame or several, each with `view.columns` at least; in any order.
         covered: Leave out rows past this watermark. None: all rows count.
         only: Join keys of the entities that are of interest. None: all.
+        since: From when on each row counts, besides its known-at time: `known_at` of the outcome is the later of both,
+            its order is by the known-at times. Not for a dataset with a primary key.
 
     Raises:
         RetrievalError: A column is missing, of another type than the dataset declares, or a coordinate is null.
         FeatureOverflowError: A row expression does not fit in 64 bits.
     """
+    if since is not None and view.dataset.primary_key:
+        raise TypeError(f"{view.dataset.name} has a primary key: which row replaces which goes by their known-at times")
     wanted = None if only is None else EntityIndex.of(only.select(view.join_keys))
-    gatherer = Gatherer(view, covered, wanted)
+    gatherer = Gatherer(view, covered, wanted, since)
     frames = [rows] if isinstance(rows, pl.DataFrame) else rows
     replaced = None
     repeated = 0
@@ -98,6 +103,8 @@ def _arranged(
     order, starts, event_time, known_at = arrange(entity, wanted.keys.height, at)
     partition = at.place[0][order] if at.place[0].any() else None
     del at
+    if found.since:
+        known_at = np.maximum(known_at, np.concatenate(found.since)[order])
     repeated += int(np.count_nonzero(entity >= 0)) - len(order)
     del entity
     inputs = tuple(found.input(view, j).arranged(order) for j in range(len(view.inputs)))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from mlinfra_assets.feature_store.engine.gather import Since
 from mlinfra_assets.feature_store.engine.prepare import prepare
 from mlinfra_assets.feature_store.engine.rows import PreparedRows
 from mlinfra_assets.feature_store.nodes import Lookup, walk
@@ -22,6 +23,7 @@ def prepare_view(
     only: pl.DataFrame | None = None,
     versions: Mapping[str, int] | None = None,
     covered: Mapping[str, Positions] | None = None,
+    since: Mapping[str, Since] | None = None,
 ) -> PreparedRows:
     """Read and prepare what a view is evaluated from.
 
@@ -32,6 +34,7 @@ def prepare_view(
             prepared: whose features are looked up is not known before.
         versions: Version of each dataset's table, by dataset. What is not named is read as it is now.
         covered: Watermark of each source, by source; rows past it are left out.
+        since: From when on rows count besides their known-at times, by source; as `prepare` has it.
 
     Raises:
         RetrievalError: A dataset came without a column, or with one of another type.
@@ -39,9 +42,10 @@ def prepare_view(
     """
     name = view.dataset.name
     rows = read.batches(name, view.columns, (versions or {}).get(name))
-    prepared = prepare(view, rows, (covered or {}).get(view.dataset.source), only)
+    source = view.dataset.source
+    prepared = prepare(view, rows, (covered or {}).get(source), only, (since or {}).get(source))
     others = [looked_up(view, other.name) for other in view.uses]
-    uses = {other.name: prepare_view(other, read, versions=versions, covered=covered) for other in others}
+    uses = {other.name: prepare_view(other, read, versions=versions, covered=covered, since=since) for other in others}
     return replace(prepared, uses=uses) if uses else prepared
 
 

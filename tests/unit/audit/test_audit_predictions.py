@@ -12,9 +12,13 @@ import polars as pl
 import pytest
 
 from mlinfra_assets.audit.bits import same
+from mlinfra_assets.audit.columnar import reproduced
+from mlinfra_assets.audit.from_raw import FromRaw
 from mlinfra_assets.audit.predictions import audit_predictions, recompute_and_compare
+from mlinfra_assets.audit.raw_rows import Integrity
 from mlinfra_assets.audit.report import AuditReport
 from mlinfra_assets.lake.lake import Lake
+from mlinfra_assets.positions import Positions
 from mlinfra_assets.registry.registry import Registry
 from tests.support.audited_shop import MAX_PAYLOAD, RUN, AuditedShop, audited_shop, order_line, sources
 from tests.support.shop_lines import shop_lines
@@ -99,7 +103,7 @@ def test_a_score_as_a_feature_is_recomputed_with_the_version_that_the_event_name
     ids = shop.predict(AT, some, features=inputs, scores={"churn": production})
     ids += shop.predict(AT + timedelta(seconds=1), some[:1], features=inputs, prediction_id="none named")
     frame = shop.lake.table("processed/predictions").read()
-    found = recompute_and_compare(frame, shop.lake, shop.registry, shop.sources, MAX_PAYLOAD)
+    found = recompute_and_compare(frame, shop.lake, shop.registry, shop.sources, MAX_PAYLOAD, by_entity=True)
     logged = {p.prediction_id: p.features[score] for p in found.predictions}
     assert [same(logged[i], found.vectors.values[i][score]) for i in ids] == [True] * 5 + [False]
     assert found.vectors.values["none named"][score] is None
@@ -311,3 +315,47 @@ def test_a_contract_that_is_no_longer_registered_is_said_to_be_missing(shop: Aud
     table = shop.lake.table("processed/order_lines")
     table.replace(table.read().with_columns(_contract_version=pl.lit("0" * 12)), provenance=RUN)
     assert "contract 000000000000 of order_lines" in audit(shop).messages()[0]
+
+
+def as_columns(shop: AuditedShop) -> list[bool]:
+    made = FromRaw(shop.lake, shop.registry, shop.sources, MAX_PAYLOAD, Integrity())
+    frame = shop.lake.table("processed/predictions").read().sort("prediction_id")
+    return reproduced(frame, made, shop.registry, shop.lake).tolist()
+
+
+def test_ordinary_predictions_of_many_watermarks_are_seen_as_columns(shop: AuditedShop) -> None:
+    some = customers(shop)[:6]
+    whole = shop.watermark().offsets[0]
+    for n in range(8):
+        shop.predict(AT + timedelta(days=n), some, watermark=Positions({0: whole - 1_000 * (7 - n)}))
+    assert as_columns(shop) == [True] * 48
+    report = audit(shop)
+    assert (report.made, report.reproduced, report.values) == (48, 48, 48 * 6)
+    assert report.by_feature["customer_features", "orders"] == (48, 0)
+
+
+def test_what_is_out_of_the_ordinary_is_not_taken_for_the_same_as_columns(shop: AuditedShop) -> None:
+    some = customers(shop)[:2]
+    shop.predict(AT, some)
+    for n, changes in enumerate(
+        (
+            {"score": 0.5},
+            {"model_version": "none"},
+            {"entity": {"customer_id": str(some[0])}},
+            {"scores": {"churn": "none"}, "score": 1.5},
+            {"views": {"customer_features": {"version": "none", "watermark": {}}}},
+        )
+    ):
+        shop.predict(AT + timedelta(seconds=n + 1), some[:1], prediction_id=f"z{n}", **changes)
+    assert as_columns(shop) == [True, True, False, False, False, False, False]
+    report = audit(shop)
+    assert (report.made, report.reproduced) == (7, 2)
+
+
+def test_the_report_counts_by_view_and_feature(shop: AuditedShop) -> None:
+    shop.predict(AT, customers(shop), served_by=shop_view(window="31d"))
+    report = audit(shop)
+    compared, different = report.by_feature["customer_features", "purchase_frequency_30d"]
+    assert compared == report.made
+    assert different == sum(m.feature == "purchase_frequency_30d" for m in report.mismatches) > 0
+    assert report.by_feature["customer_features", "orders"] == (report.made, 0)

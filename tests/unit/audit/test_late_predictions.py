@@ -11,10 +11,13 @@ import pytest
 
 from mlinfra_assets.audit.late_predictions import LatePredictions, compare_predictions
 from mlinfra_assets.audit.late_rows import LateWindow
+from mlinfra_assets.audit.regret import by_model
 from mlinfra_assets.clock import to_micros
 from mlinfra_assets.feature_store.engine.evaluate import HINDSIGHT, evaluate
 from mlinfra_assets.feature_store.engine.prepare import prepare
 from mlinfra_assets.learning.features_of import features_of
+from mlinfra_assets.learning.matrix import matrix
+from mlinfra_assets.learning.store import ModelStore, StoredModel
 from tests.support.audited_shop import MAX_PAYLOAD, AuditedShop, audited_shop, order_line
 from tests.support.shop_lines import LINES
 
@@ -44,7 +47,9 @@ def shop(template: Path, tmp_path: Path) -> AuditedShop:
     return AuditedShop(lake, Registry(lake), sources())
 
 
-def compared(shop: AuditedShop, window: LateWindow = WINDOW, only: str | None = None) -> LatePredictions:
+def compared(
+    shop: AuditedShop, window: LateWindow = WINDOW, only: str | None = None, threshold: float | None = None
+) -> LatePredictions:
     return compare_predictions(
         shop.lake,
         shop.registry,
@@ -52,6 +57,7 @@ def compared(shop: AuditedShop, window: LateWindow = WINDOW, only: str | None = 
         {LINES.name: LINES},
         window,
         only=only,
+        thresholds={} if threshold is None else {"churn": threshold},
         max_payload_bytes=MAX_PAYLOAD,
     )
 
@@ -156,3 +162,33 @@ def test_what_cannot_be_recomputed_is_named(shop: AuditedShop) -> None:
 
     assert (found.touched, found.different) == (1, 0)
     assert ["0" * 12 in str(missing) for missing in found.missing] == [True]
+
+
+def test_a_regret_has_both_scores_and_says_whether_the_decision_would_have_been_the_other(shop: AuditedShop) -> None:
+    asked = customers(shop, 4)
+    ids = shop.predict(NOON, asked)
+    send(shop, asked[0], NOON - timedelta(hours=20), NOON + timedelta(days=2))
+    [regret] = compared(shop).regrets
+    inputs = [reference.partition(":")[2] for reference in stored(shop).inputs]
+    view = features_of(shop.view, inputs)
+    rows = shop.lake.table("curated/stg_order_lines").read(columns=list(view.columns))
+    entity = pl.DataFrame({"customer_id": [asked[0]]}, schema={"customer_id": pl.Int64})
+    values = evaluate(view, prepare(view, rows), entity, np.array([to_micros(NOON)]), np.array([HINDSIGHT]))
+    hindsight = float(stored(shop).scorer().score(matrix(values, inputs))[0])
+    logged = shop.lake.table("processed/predictions").read().filter(prediction_id=ids[0])["score"].item()
+    assert (regret.prediction_id, regret.model, regret.predicted_at) == (ids[0], "churn", NOON)
+    assert (regret.score, regret.hindsight, regret.change) == (logged, hindsight, hindsight - logged)
+    assert "customer_features:orders" in regret.features
+    assert regret.flipped is None
+    between, above = (logged + hindsight) / 2, max(logged, hindsight) + 0.01
+    assert [compared(shop, threshold=t).regrets[0].flipped for t in (between, above)] == [logged != hindsight, False]
+    [summary] = by_model(compared(shop, threshold=between).regrets)
+    assert (summary.different, summary.flipped) == (1, int(logged != hindsight))
+    assert summary.most_change == abs(hindsight - logged)
+    assert summary.by_feature["customer_features:orders"] == 1
+
+
+def stored(shop: AuditedShop) -> StoredModel:
+    production = ModelStore(shop.lake, "churn").production()
+    assert production is not None
+    return ModelStore(shop.lake, "churn").load(production.version)
