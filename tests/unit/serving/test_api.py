@@ -56,7 +56,7 @@ def test_readiness_says_what_is_loaded(api, loaded, client):
 
 
 def test_an_unforeseen_error_shows_no_traceback(api, loaded, monkeypatch):
-    monkeypatch.setattr(type(loaded), "read", lambda *_: 1 / 0)
+    monkeypatch.setattr(type(loaded), "read_views", lambda *_: 1 / 0)
     answer = api.post("/v1/features", json=ASK)
     assert (answer.status_code, answer.json()) == (500, {"error": {"message": "the server failed; its log says how"}})
 
@@ -65,7 +65,7 @@ def test_an_error_of_ours_is_told(api, loaded, monkeypatch):
     def fail(*_):
         raise MlinfraError("the sum does not fit")
 
-    monkeypatch.setattr(type(loaded), "read", fail)
+    monkeypatch.setattr(type(loaded), "read_views", fail)
     answer = api.post("/v1/features", json=ASK)
     assert (answer.status_code, answer.json()) == (500, {"error": {"message": "the sum does not fit"}})
 
