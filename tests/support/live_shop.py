@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -39,7 +40,6 @@ from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.log import StreamLog
 from mlinfra_assets.streams.opening import open_log
 from mlinfra_assets.streams.record import NewRecord
-from tests.support.consuming import until
 from tests.support.declared import declared
 from tests.support.online import bits
 from tests.support.served_shop import HABITS, KEYS, LINES, VIEW, with_features
@@ -146,7 +146,10 @@ class LiveShop:
             reached = self.store.tail(self.view.name).standing().watermark["order_lines"].offsets
             return all(reached.get(p, -1) >= offset for p, offset in end.items())
 
-        until(there)
+        deadline = time.monotonic() + PATIENCE
+        while not there():
+            assert time.monotonic() < deadline, "it did not come about"
+            time.sleep(0.02)
 
     def feed(self, updater: str = "test", report_seconds: float = 0.2) -> SourceFeed:
         """An updater of the view, on connections of its own."""
