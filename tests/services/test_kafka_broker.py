@@ -1,4 +1,4 @@
-"""A broker of the test's own: certificates and log-ins, a topic that it compacts, a broker that dies in mid-read."""
+"""A broker of the test's own: certificates and log-ins, a broker that dies in mid-read."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
 import pytest
 from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
 from mlinfra_assets.errors import UnavailableError
-from mlinfra_assets.ingest.source_tables import covered
 from mlinfra_assets.settings import Settings
 from mlinfra_assets.streams.kafka_log import KafkaLog
 from mlinfra_assets.streams.record import NewRecord
 from tests.support.closed_port import closed_port
-from tests.support.consuming import until
-from tests.support.faults.events import NAME, event
-from tests.support.faults.ingestion import Ingestion
-from tests.support.faults.worker import Task
 from tests.support.kafka_broker import OwnBroker, own_broker
 from tests.support.kafka_topic import own_topic
 
@@ -41,7 +35,6 @@ sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl_ssl.plain.sasl.jaas.config={login}
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config={scram}
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={scram}
-log.cleaner.backoff.ms=100
 """
 
 
@@ -166,34 +159,6 @@ def test_a_refused_login_is_said_without_the_password(
         log.end("lines")
     assert "guess" not in str(error.value)
     assert "sesame" not in str(error.value)
-
-
-def test_a_topic_that_is_compacted_is_landed_over_its_gaps(broker: OwnBroker, tmp_path: Path) -> None:
-    compacted = {"cleanup_policy": "compact", "segment_ms": "50", "min_cleanable_dirty_ratio": "0.01"}
-    with own_topic(broker.servers, **compacted) as topic:
-        settings = Settings(home=tmp_path, lake=str(tmp_path / "lake"), kafka_servers=broker.servers)
-        ingestion = Ingestion(settings, Task(topic.name, system="kafka"))
-        topic.log.append(topic.name, [event(n) for n in range(5)])
-        ingestion.ingest()
-        for turn in range(6):
-            topic.log.append(topic.name, [event(n, note=f"turn {turn}") for n in range(100, 120)])
-        sent = topic.log.end(topic.name)[0] + 1
-
-        def held() -> pl.DataFrame:
-            topic.log.append(topic.name, [event(999)])  # a segment that is written to is not compacted
-            return pl.concat(list(topic.log.read(topic.name, {}, topic.log.end(topic.name), 1000, 1 << 20)))
-
-        until(lambda: held().filter(pl.col("offset") < sent).height == 25)
-        left, end = held().filter(pl.col("offset") < sent), topic.log.end(topic.name)
-        assert int(left["offset"].diff().max() or 0) > 1, "there is a gap"  # pyright: ignore[reportArgumentType]
-        ingestion.ingest()
-        raw = ingestion.table("raw").read(["offset", "payload"])
-        assert raw.filter(pl.col("offset") < sent).sort("offset").equals(left.select("offset", "payload"))
-        assert covered(ingestion.table("raw"), NAME).offsets[0] >= end[0]
-        assert ingestion.table("processed").count() == ingestion.table("raw").count()
-        before = ingestion.table("raw").count()
-        ingestion.land()
-        assert ingestion.table("raw").count() - before <= 1, "of the compacted part nothing comes again"
 
 
 def test_a_broker_that_is_killed_in_mid_read_and_comes_back_loses_and_repeats_nothing(broker: OwnBroker) -> None:
