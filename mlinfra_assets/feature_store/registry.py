@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from mlinfra_assets.feature_store.canonical import canonical_json, definition_hash, view_from_dict, view_to_dict
@@ -66,7 +67,7 @@ class ViewDocument:
         """The view's name."""
         return self.view.name
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The view's version: 12 hexadecimal digits."""
         return version(self.view, self.rests_on, {name: used.version for name, used in self.uses.items()})

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 from fastapi import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlinfra_assets.clock import EPOCH, Clock, to_micros
 from mlinfra_assets.errors import MlinfraError
@@ -76,10 +76,7 @@ class PlainFeatures:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
         if scope["type"] == "lifespan":
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                await self._pipe.close()
+            await self._app(scope, receive, self._hanging_up(send))
             return
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST" or not self._pipe.possible:
             await self._app(scope, receive, send)
@@ -109,6 +106,16 @@ class PlainFeatures:
             headers.append((HEADER.encode(), ", ".join(sorted(frozen)).encode()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
+
+    def _hanging_up(self, send: Send) -> Send:
+        """Hang up before the server is told that all is closed: then it ends the loop."""
+
+        async def passed_on(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown."):
+                await self._pipe.close()
+            await send(message)
+
+        return passed_on
 
     async def _answered(self, scope: Scope, body: bytes, caller: Caller) -> tuple[bytes, Mapping] | None:
         asked = _parsed(scope, body)
