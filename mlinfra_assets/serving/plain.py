@@ -208,12 +208,13 @@ def _json(
     t: int,
 ) -> tuple[bytes, Mapping]:
     """The answer, as the documented route gives it."""
+    by_name = {view: dict(zip(answer.names, answer.values.columns, strict=True)) for view, answer in answers.items()}
     columns: dict[str, list] = {}
     for view, feature in wanted.references:
-        answer = answers[view]
-        by_name = dict(zip(answer.names, answer.values.columns, strict=True))
-        chosen = by_name if feature is None else {feature: by_name[feature]}
-        columns |= {f"{view}:{name}": values for name, values in chosen.items()}
+        if feature is None:
+            columns |= {f"{view}:{name}": values for name, values in by_name[view].items()}
+        else:
+            columns[f"{view}:{feature}"] = by_name[view][feature]
     names = list(columns)
     states = {view: _states(answer) for view, answer in answers.items()}
     in_order = [{name: entity[name] for name in named} for entity in entities] if len(named) > 1 else entities
