@@ -133,7 +133,7 @@ class LakeCatalogue:
 
     def _model(self, catalogue: Catalogue, name: str) -> dict[str, Any]:
         spec, kept = catalogue.models[name], ModelStore(self._lake, name)
-        promotions = kept.promotions()
+        promotions = kept.promotions.all()
         return {
             "model": name,
             "owner": spec.owner,

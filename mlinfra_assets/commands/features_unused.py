@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from mlinfra_assets.commands.context import HomeOption, JsonOption, settings_for
 
 if TYPE_CHECKING:
-    from mlinfra_assets.commands.catalogue import Catalogue
+    from mlinfra_assets.catalogue.views import Catalogue
 
 
 def unused(home: HomeOption = None, json: JsonOption = False) -> None:
     """The declared features that no model takes, no service hands out and no other view looks up."""
-    from mlinfra_assets.commands.catalogue import open_catalogue
+    from mlinfra_assets.catalogue.views import open_catalogue
     from mlinfra_assets.commands.output import console, plain_table, print_json
 
     found = unused_features(open_catalogue(settings_for(home)))

@@ -171,7 +171,8 @@ def quantile_distance(before: pl.DataFrame, column: Iterable[pl.Series]) -> floa
     rows = sum(len(part) for part in parts)
     if points.is_empty() or not rows:
         return 0.0
-    batch = sum(part.search_sorted(points, side="right").cast(pl.Int64) for part in parts) / rows
+    at_points = [part.search_sorted(points, side="right").to_list() for part in parts]
+    batch = [sum(counts) / rows for counts in zip(*at_points, strict=True)]
     days = [(int(day["rows"][0]), day["mean"].sort()) for day in before.partition_by("day")]
     shares_of = [n * (kept.search_sorted(points, side="right") / len(kept)) for n, kept in days]
     base = [fsum(at) / fsum(n for n, _ in days) for at in zip(*shares_of, strict=True)]

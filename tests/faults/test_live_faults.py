@@ -41,7 +41,7 @@ def test_a_full_redis_takes_no_part_of_a_chunk_and_the_updater_goes_on_later(sho
             shop.catch_up()
         assert shop.read(t) == before
     finally:
-        shop.client.config_set("maxmemory", limit)
+        shop.client.config_set("maxmemory", limit or "0")
     shop.catch_up()
     shop.assert_served()
 

@@ -24,9 +24,7 @@ from mlinfra_assets.lake.lake import Lake
 from mlinfra_assets.positions import Positions
 
 TIME = pl.Datetime("us", "UTC")
-COLUMNS = {
-    name: ColumnType(kind) for name, kind in (("who", "int64"), ("n", "int64"), ("x", "float64"), ("s", "string"))
-}
+COLUMNS = {"who": ColumnType("int64"), "n": ColumnType("int64"), "x": ColumnType("float64"), "s": ColumnType("string")}
 SCHEMA = {
     "who": pl.Int64(),
     "n": pl.Int64(),

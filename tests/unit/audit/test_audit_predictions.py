@@ -346,7 +346,7 @@ def test_what_is_out_of_the_ordinary_is_not_taken_for_the_same_as_columns(shop: 
             {"views": {"customer_features": {"version": "none", "watermark": {}}}},
         )
     ):
-        shop.predict(AT + timedelta(seconds=n + 1), some[:1], prediction_id=f"z{n}", **changes)
+        shop.predict(AT + timedelta(seconds=n + 1), some[:1], prediction_id=f"z{n}", **changes)  # pyright: ignore[reportArgumentType]
     assert as_columns(shop) == [True, True, False, False, False, False, False]
     report = audit(shop)
     assert (report.made, report.reproduced) == (7, 2)

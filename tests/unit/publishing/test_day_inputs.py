@@ -11,7 +11,7 @@ import pytest
 from mlinfra_assets.curated.row_wise import RowWiseModel
 from mlinfra_assets.feature_store import DatasetSchema, Entity, FeatureStore
 from mlinfra_assets.lake.lake import Lake
-from mlinfra_assets.learning.store import PROMOTIONS_SCHEMA
+from mlinfra_assets.learning.promotions import PROMOTIONS_SCHEMA
 from mlinfra_assets.publishing.day_inputs import DayInputs, day_inputs
 from mlinfra_assets.publishing.documents import Documents
 from mlinfra_assets.publishing.lake_reader import LakeReader
