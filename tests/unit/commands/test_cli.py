@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import signal
 import sqlite3
 import subprocess
@@ -126,17 +125,14 @@ def test_ctrl_c_on_the_real_program_ends_with_130(tmp_path: Path) -> None:
     assert (program.returncode, err) == (130, "interrupted\n")
 
 
-def test_help_loads_nothing_heavy_and_is_quick(tmp_path: Path) -> None:
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom mlinfra_assets import cli\nassert cli.run(['--help']) == 0\n"
         "heavy = {'dagster', 'polars', 'pyarrow', 'redis', 'rich', 'httpx', 'yaml', 'numpy', 'fastapi', 'deltalake'}\n"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.6
 
 
 def test_the_program_is_installed_and_runs_as_a_module(tmp_path: Path) -> None:

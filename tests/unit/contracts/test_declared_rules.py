@@ -19,7 +19,7 @@ FINGERPRINTS = {
     "exchange_rates": "7961fe4f67df",
     "order_lines": "3384cfb29b52",
     "outcomes": "e91a07d28530",
-    "predictions": "c089bc99b950",
+    "predictions": "81385f8ccf1f",
 }
 """Of the contracts as they are declared: a rule that none of them uses changes none of these."""
 
