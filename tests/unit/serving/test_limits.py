@@ -149,14 +149,14 @@ def test_a_refused_request_may_go_on_sending_within_the_limits_only(loaded, log,
 
 def test_requests_past_the_number_at_once_are_turned_away(loaded, log, clock, settings, monkeypatch):
     arrived, go_on = threading.Semaphore(0), threading.Event()
-    read = type(loaded).view
+    read = type(loaded).read_views
 
-    def slow(self, name):
+    def slow(self, *asked):
         arrived.release()
         assert go_on.wait(60)
-        return read(self, name)
+        return read(self, *asked)
 
-    monkeypatch.setattr(type(loaded), "view", slow)
+    monkeypatch.setattr(type(loaded), "read_views", slow)
     with serving(loaded, log, clock, settings, api_max_concurrent=2) as caller, ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(caller.post, "/v1/features", json=ASK) for _ in range(2)]
         assert all(arrived.acquire(timeout=60) for _ in waiting)

@@ -74,7 +74,7 @@ def test_a_request_keeps_its_id_or_is_given_one(loaded, log, clock, settings):
 
 
 def test_a_failure_has_its_id_too(loaded, log, clock, settings, monkeypatch):
-    monkeypatch.setattr(type(loaded), "view", lambda *_: 1 / 0)
+    monkeypatch.setattr(type(loaded), "read_views", lambda *_: 1 / 0)
     with serving(loaded, log, clock, settings) as caller:
         answer = caller.post("/v1/features", json=body(1), headers={"x-request-id": "mine"})
     assert (answer.status_code, answer.headers["x-request-id"]) == (500, "mine")
