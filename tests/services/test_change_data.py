@@ -133,12 +133,16 @@ def test_every_kind_of_change_comes_once_and_the_state_is_the_table(
         assert orders.quarantined() == []
         assert "__debezium_unavailable_value" not in "".join(orders.history()["note"].drop_nulls())
         assert orders.snapshot().differences == 0
-        database.run("TRUNCATE orders", "INSERT INTO orders VALUES (3, 31, 'again', 3.5)")
+        database.run("TRUNCATE orders")
+        # It has no key, and so a partition of its own: what comes after it may overtake it.
+        until(lambda: bool(orders.take_in()) and orders.current().is_empty(), "the table is empty")
+        database.run("INSERT INTO orders VALUES (3, 31, 'again', 3.5)")
         take_in_all(orders)
         assert orders.current().select("id", "customer", "amount").rows() == [(3, 31, Decimal("3.5"))]
         emptied = orders.history().filter(pl.col("change_op") == "t")
         assert sorted(emptied["id"]) == [3, 4, 5, 6]
         assert emptied["change_deleted"].all()
+        until(lambda: not orders.take_in().reports, "the tombstones too")
         before = orders.lake.table("processed/changed_current").version()
         orders.take_in()
         assert orders.lake.table("processed/changed_current").version() == before

@@ -27,7 +27,7 @@ def replay_routes(lake: LakeSide | None) -> APIRouter:
         response_model=ReplayAnswer,
     )
     def replay(
-        prediction_id: Annotated[str, Path(max_length=128)],
+        prediction_id: Annotated[str, Path(max_length=128, description="What the prediction was answered with.")],
         caller: Annotated[Caller, Depends(access.requires(access.REPLAY))],
     ) -> JsonResponse:
         """Vector and score from the bytes in raw, by the versions and watermarks that it was logged with."""
