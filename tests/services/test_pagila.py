@@ -40,7 +40,7 @@ RENTAL = {
     "last_update": "! timestamp",
 }
 TABLE = "public.rental"
-END = 99_000
+END = 10_000_000
 """The first key of the rows that mark the end."""
 Told = tuple[int, str, int]
 
